@@ -1,0 +1,103 @@
+//===- Model.h - What every importer produces ------------------*- C++ -*-===//
+//
+// One normalised description of a model: orthogonal architecture features, how
+// each linear layer is quantised, and where every tensor lies in a file. It is
+// the in-memory form of model.json (compiler/model.schema.json); importers for
+// Hugging Face directories produce the same thing. Tensor bytes are not read
+// here: see WeightReader.h.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNETC_COMPILER_MODEL_H
+#define BITNETC_COMPILER_MODEL_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bitnetc {
+
+enum class DType { F32, F16, BF16, I8, U8 };
+enum class Activation { SiLU, ReLU2, GELU };
+enum class RopeKind { None, Half, Interleaved };
+enum class WeightQuant { Binary, Ternary, Float };
+/// How a linear quantises its input: not at all, int8 per token, or its sign.
+enum class InputQuant { None, Int8, Sign };
+enum class ScaleKind { Tensor, Row };
+/// y = dot * scale (Multiply) or y = dot / scale (Divide): spec A3.
+enum class ScaleOp { Multiply, Divide };
+/// How weight values lie in the file.
+///   HF2Bit  U8 [N/4, K], spec A1 (row i*N/4 + r in bits 2i of byte [r][c])
+///   Bits    U8 [N, K/8], bit c%8 of byte [n][c/8] set for +1
+///   Master  float [N, K], quantised at compile time (absmean or sign)
+enum class Packing { HF2Bit, Bits, Master };
+
+/// Where a tensor's bytes lie. `shape` is row-major, as in the file.
+struct TensorRef {
+  std::string file;
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+  DType dtype = DType::F32;
+  std::vector<int64_t> shape;
+};
+
+struct Quantization {
+  WeightQuant weight = WeightQuant::Ternary;
+  InputQuant input = InputQuant::Int8;
+  ScaleKind scale = ScaleKind::Tensor;
+  ScaleOp scaleOp = ScaleOp::Multiply;
+  Packing packing = Packing::HF2Bit;
+};
+
+struct Model {
+  std::string path; ///< What the user named; for diagnostics.
+  std::string name;
+
+  int64_t vocabSize = 0;
+  int64_t hiddenSize = 0;
+  int64_t intermediateSize = 0;
+  int64_t numLayers = 0;
+  int64_t numHeads = 0;
+  int64_t numKVHeads = 0;
+  int64_t headDim = 0;
+  int64_t maxPosition = 0;
+
+  float normEps = 1e-5f;
+  bool normBias = false; ///< Norms before linears add a learned bias: the
+                         ///< threshold of a sign that follows.
+  bool attentionSubNorm = false; ///< RMSNorm between attention and o_proj.
+  bool ffnSubNorm = false;       ///< RMSNorm between activation and down_proj.
+  Activation activation = Activation::SiLU;
+  bool gatedFFN = true;
+
+  RopeKind rope = RopeKind::Half;
+  double ropeTheta = 10000.0;
+  /// Inverse frequencies theta^(-2i/d), i < headDim/2, already scaled as
+  /// rope_scaling says (llama3), in f32 as the reference computes them.
+  std::vector<float> ropeInvFreq;
+
+  bool tiedHead = false;
+  Quantization quant;
+
+  /// Tensors by Hugging Face name, e.g.
+  /// "model.layers.3.self_attn.q_proj.weight".
+  std::map<std::string, TensorRef> tensors;
+
+  std::string tokenizerFile;                ///< Path, or empty.
+  std::optional<std::string> chatTemplate;  ///< Jinja source.
+  int32_t bosToken = -1;
+  std::vector<int32_t> eosTokens;
+};
+
+/// Reads a model.json, a directory that holds one, or a Hugging Face directory
+/// (config.json + safetensors). Every error names the file and the field or
+/// tensor, what was expected and what was found. On success all tensors that
+/// the architecture needs are present with the right dtype and shape.
+llvm::Expected<Model> importModel(llvm::StringRef path);
+
+} // namespace bitnetc
+
+#endif // BITNETC_COMPILER_MODEL_H
