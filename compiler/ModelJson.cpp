@@ -1,0 +1,1 @@
+// Part of bitnetc; see the header.
