@@ -1,1 +1,168 @@
-// Part of bitnetc; see the header.
+//===- Model.cpp - Finding the importer; what importers share -------------===//
+//
+// importModel decides by the files that are there, not by the name of the
+// path. The small tables of names that model.json, Hugging Face and safetensors
+// have in common are here too.
+//
+//===----------------------------------------------------------------------===//
+#include "Model.h"
+#include "ModelImport.h"
+#include "Safetensors.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/Twine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include <cmath>
+
+using namespace llvm;
+
+namespace bitnetc {
+
+namespace {
+struct DTypeRow {
+  DType dtype;
+  StringRef name;
+  uint64_t bytes;
+  bool isFloat;
+};
+constexpr DTypeRow dtypes[] = {
+    {DType::F32, "F32", 4, true},         {DType::F16, "F16", 2, true},
+    {DType::BF16, "BF16", 2, true},       {DType::I8, "I8", 1, false},
+    {DType::U8, "U8", 1, false},          {DType::F64, "F64", 8, false},
+    {DType::I16, "I16", 2, false},        {DType::U16, "U16", 2, false},
+    {DType::I32, "I32", 4, false},        {DType::U32, "U32", 4, false},
+    {DType::I64, "I64", 8, false},        {DType::U64, "U64", 8, false},
+    {DType::Bool, "BOOL", 1, false},      {DType::F8E4M3, "F8_E4M3", 1, false},
+    {DType::F8E5M2, "F8_E5M2", 1, false}, {DType::F8E8M0, "F8_E8M0", 1, false},
+    {DType::C64, "C64", 8, false},
+};
+
+const DTypeRow &row(DType dtype) {
+  for (const DTypeRow &r : dtypes)
+    if (r.dtype == dtype)
+      return r;
+  llvm_unreachable("every dtype has a row");
+}
+
+constexpr Choice<Activation> activations[] = {
+    {"silu", Activation::SiLU},
+    {"relu2", Activation::ReLU2},
+    {"gelu", Activation::GELU},
+};
+} // namespace
+
+StringRef dtypeName(DType dtype) { return row(dtype).name; }
+uint64_t dtypeBytes(DType dtype) { return row(dtype).bytes; }
+bool isFloat(DType dtype) { return row(dtype).isFloat; }
+
+std::optional<DType> dtypeFromName(StringRef name) {
+  for (const DTypeRow &r : dtypes)
+    if (r.name == name)
+      return r.dtype;
+  return std::nullopt;
+}
+
+std::string shapeText(ArrayRef<int64_t> shape) {
+  std::string text = "[";
+  for (int64_t extent : shape)
+    text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
+  return text + "]";
+}
+
+ArrayRef<Choice<Activation>> activationChoices() { return activations; }
+
+RopeScaling readRopeScaling(JsonFields &fields) {
+  RopeScaling s;
+  s.factor = fields.number("factor", 1, 1e6);
+  s.lowFreqFactor = fields.number("low_freq_factor", 1e-6, 1e6);
+  s.highFreqFactor = fields.number("high_freq_factor", 1e-6, 1e6);
+  s.originalMaxPosition =
+      fields.integer("original_max_position_embeddings", 1, limits::positions);
+  if (s.highFreqFactor <= s.lowFreqFactor)
+    fields.fail("high_freq_factor", "must be above low_freq_factor");
+  return s;
+}
+
+/// As transformers computes them (modeling_rope_utils.py): tensors are f32 and
+/// Python's scalars are rounded to f32 where they meet a tensor. The power is
+/// taken in double and rounded, so that the host's powf does not matter.
+void setRopeFrequencies(Model &model,
+                        const std::optional<RopeScaling> &scaling) {
+  model.ropeInvFreq.clear();
+  if (model.rope == RopeKind::None)
+    return;
+  for (int64_t i = 0; i < model.headDim / 2; ++i) {
+    float exponent = float(2 * i) / float(model.headDim);
+    float power =
+        float(std::pow(double(float(model.ropeTheta)), double(exponent)));
+    float freq = 1.0f / power;
+    if (scaling) {
+      const RopeScaling &s = *scaling;
+      float old = float(s.originalMaxPosition);
+      float lowWavelength =
+          float(double(s.originalMaxPosition) / s.lowFreqFactor);
+      float highWavelength =
+          float(double(s.originalMaxPosition) / s.highFreqFactor);
+      float wavelength = float(2 * M_PI) / freq;
+      if (wavelength > lowWavelength) {
+        freq = freq / float(s.factor);
+      } else if (!(wavelength < highWavelength)) {
+        float smooth = (old / wavelength - float(s.lowFreqFactor)) /
+                       float(s.highFreqFactor - s.lowFreqFactor);
+        freq = (1.0f - smooth) * freq / float(s.factor) + smooth * freq;
+      }
+    }
+    model.ropeInvFreq.push_back(freq);
+  }
+}
+
+std::string layerName(int64_t layer, StringRef name) {
+  return ("model.layers." + Twine(layer) + "." + name).str();
+}
+
+Error addSafetensors(Model &model, StringRef file) {
+  auto tensors = readSafetensors(file);
+  if (!tensors)
+    return tensors.takeError();
+  for (auto &[name, tensor] : *tensors) {
+    auto [it, inserted] = model.tensors.emplace(name, std::move(tensor));
+    if (!inserted)
+      return fileError(file, "tensor \"" + name + "\" is already in " +
+                                 it->second.file);
+  }
+  return Error::success();
+}
+
+Expected<Model> importModel(StringRef path) {
+  auto import = [&]() -> Expected<Model> {
+    if (!sys::fs::exists(path))
+      return fileError(path, "no such file or directory");
+    if (!sys::fs::is_directory(path)) {
+      if (sys::path::extension(path) == ".json" &&
+          sys::path::filename(path) != "config.json")
+        return readModelJson(path);
+      return fileError(path, "expected a model.json, or a directory with a "
+                             "model.json or a Hugging Face config.json");
+    }
+    SmallString<128> file = path;
+    sys::path::append(file, "model.json");
+    if (sys::fs::exists(file))
+      return readModelJson(file);
+    file = path;
+    sys::path::append(file, "config.json");
+    if (sys::fs::exists(file))
+      return importHuggingFace(path);
+    return fileError(
+        path, "holds neither a model.json nor a Hugging Face config.json");
+  };
+
+  auto model = import();
+  if (!model)
+    return model;
+  model->path = path.str();
+  if (Error error = verifyModel(*model))
+    return error;
+  return model;
+}
+
+} // namespace bitnetc

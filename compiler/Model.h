@@ -10,6 +10,7 @@
 #ifndef BITNETC_COMPILER_MODEL_H
 #define BITNETC_COMPILER_MODEL_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <cstdint>
@@ -20,7 +21,28 @@
 
 namespace bitnetc {
 
-enum class DType { F32, F16, BF16, I8, U8 };
+/// The first three are what floats may be, U8 what packed weights must be. The
+/// others only occur in tensors that no architecture here asks for.
+enum class DType {
+  F32,
+  F16,
+  BF16,
+  I8,
+  U8,
+  F64,
+  I16,
+  U16,
+  I32,
+  U32,
+  I64,
+  U64,
+  Bool,
+  F8E4M3,
+  F8E5M2,
+  F8E8M0,
+  C64
+};
+/// GELU is the exact (erf) form, as Hugging Face's "gelu".
 enum class Activation { SiLU, ReLU2, GELU };
 enum class RopeKind { None, Half, Interleaved };
 enum class WeightQuant { Binary, Ternary, Float };
@@ -43,6 +65,14 @@ struct TensorRef {
   DType dtype = DType::F32;
   std::vector<int64_t> shape;
 };
+
+/// Names as in safetensors: "F32", "BF16".
+llvm::StringRef dtypeName(DType dtype);
+std::optional<DType> dtypeFromName(llvm::StringRef name);
+uint64_t dtypeBytes(DType dtype);
+bool isFloat(DType dtype); ///< One that WeightReader widens to f32.
+/// "[64, 256]"
+std::string shapeText(llvm::ArrayRef<int64_t> shape);
 
 struct Quantization {
   WeightQuant weight = WeightQuant::Ternary;
@@ -85,12 +115,33 @@ struct Model {
   /// Tensors by Hugging Face name, e.g.
   /// "model.layers.3.self_attn.q_proj.weight".
   std::map<std::string, TensorRef> tensors;
+  /// Tensors of the files that the architecture does not use; for -v.
+  std::vector<std::string> unusedTensors;
 
-  std::string tokenizerFile;                ///< Path, or empty.
-  std::optional<std::string> chatTemplate;  ///< Jinja source.
+  std::string tokenizerFile;               ///< Path, or empty.
+  std::optional<std::string> chatTemplate; ///< Jinja source.
   int32_t bosToken = -1;
   std::vector<int32_t> eosTokens;
 };
+
+/// A linear of one layer: "self_attn.q_proj" and its (out, in) shape.
+struct LinearShape {
+  std::string name;
+  int64_t rows = 0, cols = 0;
+};
+/// The linears of each layer, in the order of the forward pass.
+std::vector<LinearShape> layerLinears(const Model &model);
+
+/// A norm of one layer: "input_layernorm" and its width. Each has a weight, and
+/// a bias if the model says so.
+struct NormShape {
+  std::string name;
+  int64_t width = 0;
+};
+std::vector<NormShape> layerNorms(const Model &model);
+
+/// "model.layers.3." + name
+std::string layerName(int64_t layer, llvm::StringRef name);
 
 /// Reads a model.json, a directory that holds one, or a Hugging Face directory
 /// (config.json + safetensors). Every error names the file and the field or

@@ -1,0 +1,63 @@
+//===- ModelImport.h - What the importers share ----------------*- C++ -*-===//
+//
+// Private to the importers: one function per form a model comes in, and the
+// checks and computations that all of them end with.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNETC_COMPILER_MODELIMPORT_H
+#define BITNETC_COMPILER_MODELIMPORT_H
+
+#include "JsonFields.h"
+#include "Model.h"
+
+namespace bitnetc {
+
+/// Upper limits of the sizes in a description. They keep products of two or
+/// three of them far from overflow; no known model comes near.
+namespace limits {
+constexpr int64_t vocab = 1 << 22;
+constexpr int64_t width = 1 << 17; ///< hidden and heads * head_dim
+constexpr int64_t intermediate = 1 << 19;
+constexpr int64_t layers = 1024;
+constexpr int64_t heads = 1024;
+constexpr int64_t headDim = 1024;
+constexpr int64_t positions = 1 << 24;
+} // namespace limits
+
+/// The words of hidden_act; the same in model.json and Hugging Face's config.
+llvm::ArrayRef<Choice<Activation>> activationChoices();
+
+/// Llama 3's stretching of the low frequencies.
+struct RopeScaling {
+  double factor = 1, lowFreqFactor = 1, highFreqFactor = 4;
+  int64_t originalMaxPosition = 8192;
+};
+/// Reads the fields of a "scaling" object whose rope_type is llama3.
+RopeScaling readRopeScaling(JsonFields &fields);
+/// Fills model.ropeInvFreq.
+void setRopeFrequencies(Model &model,
+                        const std::optional<RopeScaling> &scaling);
+
+/// Adds the tensors of one safetensors file.
+llvm::Error addSafetensors(Model &model, llvm::StringRef file);
+
+/// A model.json, given the file itself.
+llvm::Expected<Model> readModelJson(llvm::StringRef file);
+
+/// A directory with a Hugging Face config.json.
+llvm::Expected<Model> importHuggingFace(llvm::StringRef directory);
+/// Its tokenizer file, chat template, bos and eos.
+llvm::Error importHuggingFaceTokenizer(Model &model, llvm::StringRef directory,
+                                       JsonFields &config);
+
+/// What every importer ends with: sizes the kernels can work with, and every
+/// tensor of the architecture present with the right dtype and shape. Notes
+/// the tensors that are left over.
+llvm::Error verifyModel(Model &model);
+
+/// The fields that the reader of model.json accepts, for the schema's test.
+std::vector<AcceptedField> modelJsonFields();
+
+} // namespace bitnetc
+
+#endif // BITNETC_COMPILER_MODELIMPORT_H
