@@ -1,0 +1,41 @@
+//===- Dialect.h - The BitNet dialect --------------------------*- C++ -*-===//
+//
+// What the rest of the compiler includes to see the dialect, its attributes
+// and its operations.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNET_DIALECT_DIALECT_H
+#define BITNET_DIALECT_DIALECT_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialect/Dialect.h.inc"
+#include "dialect/Enums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialect/Attributes.h.inc"
+
+namespace mlir::bitnet {
+/// The KV cache as a memory effect: appended to and attended over in order.
+struct KVCacheResource : public SideEffects::Resource::Base<KVCacheResource> {
+  StringRef getName() final { return "BitNetKVCache"; }
+};
+
+/// The weight that `ref` (`@record::@weight`) names as seen from `from`, or
+/// null.
+class WeightOp;
+WeightOp lookupWeight(Operation *from, SymbolRefAttr ref);
+} // namespace mlir::bitnet
+
+#define GET_OP_CLASSES
+#include "dialect/Ops.h.inc"
+
+#endif // BITNET_DIALECT_DIALECT_H

@@ -1,0 +1,64 @@
+//===- Layouts.h - How packed weights lie in memory ------------*- C++ -*-===//
+//
+// The only place that knows bits. A layout is a row of a table plus a packer;
+// kernels read the same numbers from the table when they are generated.
+//
+// All matrix layouts put one output row in one vector lane ("lane = row"):
+// activations are broadcast, no sum ever crosses lanes, and a thread reads its
+// share as one sequential stream. Rows are cut into blocks of `rowBlock`,
+// padded with rows of zero weight; columns into steps of `colStep`, padded with
+// columns of zero weight:
+//
+//   block 0: step 0, step 1, ... | block 1: step 0, ...
+//
+// u8_r64     step = 64 rows x 4 columns, 256 bytes = 4 groups of 16 rows:
+//            byte [group g][lane r][column c] = code(16g + r, c) + 128
+// trit2_r64  step = 64 rows x 4 columns, 64 bytes; byte [lane r][column c]:
+//
+//              bits 7 6 | 5 4 | 3 2 | 1 0     field g = code(16g + r, c) + 1
+//               row 48+r 32+r  16+r   r       in {0, 1, 2}
+//
+// bit1_r16   step = 16 rows x 64 columns, 128 bytes: word [lane r] holds
+//            columns 0..63 of row r, lowest bit first, 1 for +1. Pad bits are
+//            0.
+// f32        row-major floats, every row padded with zeros to 64.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNET_DIALECT_LAYOUTS_H
+#define BITNET_DIALECT_LAYOUTS_H
+
+#include "dialect/Dialect.h"
+
+namespace mlir::bitnet {
+
+/// Every row of an activation buffer and of an f32 weight is padded to this
+/// many elements; pads are zero.
+constexpr int64_t kRowPad = 64;
+
+struct LayoutInfo {
+  Layout layout;
+  int64_t rowBlock;     ///< rows of a block
+  int64_t colStep;      ///< columns of a step
+  int64_t bytesPerStep; ///< bytes of one step of one block
+  int64_t groups;       ///< groups of 16 rows in a step
+  int64_t zeroPoint;    ///< what is added to a code before it is stored
+  int64_t fieldBits; ///< distance of two groups inside a byte; 0: bytes apart
+};
+
+const LayoutInfo &getLayoutInfo(Layout layout);
+
+/// Bytes of the codes of an [n, k] weight (a vector is [1, n]).
+int64_t codeBytes(Layout layout, int64_t n, int64_t k);
+
+/// Packs row-major codes [n][k] into `out` (codeBytes, zeroed by the caller or
+/// not). Every byte is written.
+void packCodes(Layout layout, ArrayRef<int8_t> codes, int64_t n, int64_t k,
+               MutableArrayRef<uint8_t> out);
+
+/// The code of (row, col) in packed bytes: the inverse of packCodes.
+int8_t unpackCode(Layout layout, ArrayRef<uint8_t> bytes, int64_t n, int64_t k,
+                  int64_t row, int64_t col);
+
+} // namespace mlir::bitnet
+
+#endif // BITNET_DIALECT_LAYOUTS_H

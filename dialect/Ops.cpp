@@ -1,0 +1,321 @@
+//===- Ops.cpp - Verifiers of the BitNet operations -----------------------===//
+//
+// Shapes are checked where an operation can see them; what a name stands for
+// (kind and shape of a weight) is checked when symbols are.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/Dialect.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace mlir::bitnet;
+
+#define GET_OP_CLASSES
+#include "dialect/Ops.cpp.inc"
+
+WeightOp mlir::bitnet::lookupWeight(Operation *from, SymbolRefAttr ref) {
+  return SymbolTable::lookupNearestSymbolFrom<WeightOp>(
+      from->getParentOfType<ModuleOp>(), ref);
+}
+
+/// Size of the last dimension: features of a row, K or N.
+static int64_t lastDim(Type type) {
+  return cast<RankedTensorType>(type).getShape().back();
+}
+
+/// Resolves `ref` to a vector weight of `size` floats.
+static LogicalResult checkVector(Operation *op, SymbolRefAttr ref, int64_t size,
+                                 StringRef role) {
+  WeightOp weight = lookupWeight(op, ref);
+  if (!weight)
+    return op->emitOpError() << role << " " << ref << " is not a weight";
+  if (weight.isMatrix() || weight.getQuant() != WeightQuant::Float ||
+      weight.getRows() != size)
+    return op->emitOpError()
+           << role << " " << ref << " must be " << size << " floats, is "
+           << stringifyEnum(weight.getQuant()) << " [" << weight.getShape()
+           << "]";
+  return success();
+}
+
+/// Resolves `ref` to a matrix of shape [n, k].
+static LogicalResult checkMatrix(Operation *op, SymbolRefAttr ref, int64_t n,
+                                 int64_t k) {
+  WeightOp weight = lookupWeight(op, ref);
+  if (!weight)
+    return op->emitOpError() << "weight " << ref << " does not exist";
+  if (!weight.isMatrix() || weight.getRows() != n || weight.getCols() != k)
+    return op->emitOpError() << "weight " << ref << " must be [" << n << ", "
+                             << k << "], is [" << weight.getShape() << "]";
+  return success();
+}
+
+/// Which inputs a weight kind can be multiplied with.
+static LogicalResult checkKinds(Operation *op, SymbolRefAttr ref, bool bits) {
+  WeightOp weight = lookupWeight(op, ref);
+  WeightQuant kind = weight.getQuant();
+  bool fits = bits ? kind == WeightQuant::Binary
+                   : kind == WeightQuant::Ternary || kind == WeightQuant::Int8;
+  if (!fits)
+    return op->emitOpError()
+           << (bits ? "sign" : "integer") << " input does not multiply with "
+           << stringifyEnum(kind) << " weight " << ref;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Storage
+//===----------------------------------------------------------------------===//
+
+LogicalResult RecordOp::verify() {
+  if (getCount() < 1)
+    return emitOpError("count must be at least 1, is ") << getCount();
+  for (Operation &op : getBody().front())
+    if (!isa<WeightOp>(op))
+      return emitOpError("holds weights only, found '") << op.getName() << "'";
+  return success();
+}
+
+LogicalResult WeightOp::verify() {
+  ArrayRef<int64_t> shape = getShape();
+  if (shape.empty() || shape.size() > 2)
+    return emitOpError("shape must have 1 or 2 dimensions, has ")
+           << shape.size();
+  for (int64_t dim : shape)
+    if (dim < 1)
+      return emitOpError("shape must be positive, is [") << shape << "]";
+  if (!isMatrix() && getQuant() != WeightQuant::Float)
+    return emitOpError("a vector must be float, is ")
+           << stringifyEnum(getQuant());
+  if (getScaleRows() != 1 && getScaleRows() != static_cast<uint64_t>(getRows()))
+    return emitOpError("scale_rows must be 1 or ")
+           << getRows() << ", is " << getScaleRows();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Graph level
+//===----------------------------------------------------------------------===//
+
+LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &) {
+  WeightOp weight = lookupWeight(*this, getWeight());
+  if (!weight)
+    return emitOpError() << "weight " << getWeight() << " does not exist";
+  if (weight.getQuant() != WeightQuant::Int8)
+    return emitOpError() << "weight " << getWeight() << " must be int8, is "
+                         << stringifyEnum(weight.getQuant());
+  return checkMatrix(*this, getWeight(), weight.getRows(), lastDim(getType()));
+}
+
+LogicalResult RepeatOp::verifySymbolUses(SymbolTableCollection &) {
+  auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+      getOperation()->getParentOfType<ModuleOp>(), getCalleeAttr());
+  if (!callee)
+    return emitOpError() << "layer function " << getCalleeAttr()
+                         << " does not exist";
+  FunctionType type = callee.getFunctionType();
+  if (type.getNumInputs() != 1 || type.getNumResults() != 1 ||
+      type.getInput(0) != getType() || type.getResult(0) != getType())
+    return emitOpError() << "layer function " << getCalleeAttr() << " must be "
+                         << getType() << " -> " << getType() << ", is " << type;
+  return success();
+}
+
+LogicalResult RMSNormOp::verifySymbolUses(SymbolTableCollection &) {
+  int64_t size = lastDim(getType());
+  if (failed(checkVector(*this, getGain(), size, "gain")))
+    return failure();
+  return getBias() ? checkVector(*this, *getBias(), size, "bias") : success();
+}
+
+LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &) {
+  if (failed(checkMatrix(*this, getWeight(), lastDim(getType()),
+                         lastDim(getInput().getType()))))
+    return failure();
+  return checkKinds(*this, getWeight(), getInputQuant() == InputQuant::Sign);
+}
+
+LogicalResult RopeOp::verify() {
+  if (getHeadDim() < 16 || getHeadDim() % 16)
+    return emitOpError("head_dim must be a multiple of 16, is ")
+           << getHeadDim();
+  if (lastDim(getType()) % getHeadDim())
+    return emitOpError("row of ")
+           << lastDim(getType()) << " is not a whole number of heads of "
+           << getHeadDim();
+  return success();
+}
+
+LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &) {
+  WeightOp table = lookupWeight(*this, getTable());
+  if (!table)
+    return emitOpError() << "table " << getTable() << " does not exist";
+  if (table.getQuant() != WeightQuant::Float || !table.isMatrix() ||
+      table.getCols() != static_cast<int64_t>(getHeadDim()))
+    return emitOpError() << "table " << getTable()
+                         << " must be float [positions, " << getHeadDim()
+                         << "], is " << stringifyEnum(table.getQuant()) << " ["
+                         << table.getShape() << "]";
+  return success();
+}
+
+LogicalResult KVAppendOp::verify() {
+  if (getHeadDim() < 16 || getHeadDim() % 16 ||
+      lastDim(getKey().getType()) % getHeadDim())
+    return emitOpError("row of ") << lastDim(getKey().getType())
+                                  << " is not a whole number of heads of "
+                                  << getHeadDim() << " (a multiple of 16)";
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  if (getKvHeads() < 1 || getHeads() % getKvHeads())
+    return emitOpError("heads (")
+           << getHeads() << ") must be a multiple of kv_heads (" << getKvHeads()
+           << ")";
+  if (getHeadDim() < 16 || getHeadDim() % 16)
+    return emitOpError("head_dim must be a multiple of 16, is ")
+           << getHeadDim();
+  if (lastDim(getType()) != static_cast<int64_t>(getHeads() * getHeadDim()))
+    return emitOpError("row must be heads * head_dim = ")
+           << getHeads() * getHeadDim() << ", is " << lastDim(getType());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Decomposed and fused level
+//===----------------------------------------------------------------------===//
+
+/// codes ?xPxK, scale ?, sum ?xP must fit rows ?xK.
+static LogicalResult checkPlanes(Operation *op, Type input, Type codes,
+                                 Type sum) {
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(codes).getShape();
+  if (shape[2] != lastDim(input))
+    return op->emitOpError("codes must have ")
+           << lastDim(input) << " columns, have " << shape[2];
+  if (shape[1] != 1 && shape[1] != 2)
+    return op->emitOpError("codes must have 1 or 2 planes, have ") << shape[1];
+  if (lastDim(sum) != shape[1])
+    return op->emitOpError("sum must have one entry for each of ")
+           << shape[1] << " planes, has " << lastDim(sum);
+  return success();
+}
+
+/// ?xceil(K/64) words for K bits.
+static LogicalResult checkPacked(Operation *op, Type input, Type packed) {
+  int64_t words = (lastDim(input) + 63) / 64;
+  if (lastDim(packed) != words)
+    return op->emitOpError("packs ") << lastDim(input) << " bits into " << words
+                                     << " words, has " << lastDim(packed);
+  return success();
+}
+
+LogicalResult QuantizeOp::verify() {
+  return checkPlanes(*this, getInput().getType(), getCodes().getType(),
+                     getSum().getType());
+}
+
+LogicalResult BinarizeOp::verify() {
+  if (lastDim(getInput().getType()) != lastDim(getType()))
+    return emitOpError("input and result must have equal rows");
+  return success();
+}
+
+LogicalResult PackOp::verify() {
+  return checkPacked(*this, getInput().getType(), getType());
+}
+
+LogicalResult SignPackOp::verify() {
+  return checkPacked(*this, getInput().getType(), getType());
+}
+
+/// Common to dot and matmul: the input's columns fit weight `ref` with n rows.
+static LogicalResult checkDot(Operation *op, Type input, SymbolRefAttr ref,
+                              int64_t n) {
+  WeightOp weight = lookupWeight(op, ref);
+  if (!weight)
+    return op->emitOpError() << "weight " << ref << " does not exist";
+  bool bits = cast<RankedTensorType>(input).getElementType().isInteger(64);
+  if (bits && weight.isMatrix() &&
+      lastDim(input) != (weight.getCols() + 63) / 64)
+    return op->emitOpError()
+           << "input has " << lastDim(input) << " words, weight " << ref
+           << " needs " << (weight.getCols() + 63) / 64;
+  int64_t k = bits ? weight.getCols() : lastDim(input);
+  if (failed(checkMatrix(op, ref, n, k)))
+    return failure();
+  return checkKinds(op, ref, bits);
+}
+
+LogicalResult DotOp::verifySymbolUses(SymbolTableCollection &) {
+  ArrayRef<int64_t> in =
+      cast<RankedTensorType>(getInput().getType()).getShape();
+  int64_t planes = in.size() == 3 ? in[1] : 1;
+  if (getType().getShape()[1] != planes)
+    return emitOpError("result must have ")
+           << planes << " planes, has " << getType().getShape()[1];
+  return checkDot(*this, getInput().getType(), getWeight(), lastDim(getType()));
+}
+
+LogicalResult DequantizeOp::verifySymbolUses(SymbolTableCollection &) {
+  WeightOp weight = lookupWeight(*this, getWeight());
+  if (!weight)
+    return emitOpError() << "weight " << getWeight() << " does not exist";
+  if (lastDim(getInput().getType()) != weight.getRows() ||
+      lastDim(getType()) != weight.getRows())
+    return emitOpError() << "rows must have " << weight.getRows()
+                         << " columns like weight " << getWeight();
+  return success();
+}
+
+LogicalResult NormQuantizeOp::verifySymbolUses(SymbolTableCollection &) {
+  if (failed(checkPlanes(*this, getInput().getType(), getCodes().getType(),
+                         getSum().getType())))
+    return failure();
+  int64_t size = lastDim(getInput().getType());
+  if (failed(checkVector(*this, getGain(), size, "gain")))
+    return failure();
+  return getBias() ? checkVector(*this, *getBias(), size, "bias") : success();
+}
+
+LogicalResult NormSignPackOp::verifySymbolUses(SymbolTableCollection &) {
+  if (failed(checkPacked(*this, getInput().getType(), getType())))
+    return failure();
+  int64_t size = lastDim(getInput().getType());
+  if (failed(checkVector(*this, getGain(), size, "gain")))
+    return failure();
+  return getBias() ? checkVector(*this, *getBias(), size, "bias") : success();
+}
+
+LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {
+  bool bits = cast<RankedTensorType>(getInput().getType())
+                  .getElementType()
+                  .isInteger(64);
+  if (bits == static_cast<bool>(getScale()) ||
+      bits == static_cast<bool>(getSum()))
+    return emitOpError(bits ? "packed bits take no scale and sum"
+                            : "codes need a scale and a sum");
+  size_t weights = getWeights().size();
+  if (weights == 0)
+    return emitOpError("needs at least one weight");
+  if (getGlu() && (weights != 2 || getResidual()))
+    return emitOpError("glu takes two weights and no residual");
+  if (getResidual() && weights != 1)
+    return emitOpError("a residual goes with one weight, has ") << weights;
+  if (getNumResults() != (getGlu() ? 1 : weights))
+    return emitOpError("must have ")
+           << (getGlu() ? 1 : weights) << " results, has " << getNumResults();
+  for (auto [i, ref] : llvm::enumerate(getWeights())) {
+    Type result = getResult(getGlu() ? 0 : i).getType();
+    if (failed(checkDot(*this, getInput().getType(), cast<SymbolRefAttr>(ref),
+                        lastDim(result))))
+      return failure();
+  }
+  if (getResidual() && getResidual().getType() != getResult(0).getType())
+    return emitOpError("residual must be ")
+           << getResult(0).getType() << ", is " << getResidual().getType();
+  return success();
+}

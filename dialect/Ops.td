@@ -1,0 +1,393 @@
+//===- Ops.td - Operations of the BitNet dialect ----------------*- tablegen -*-===//
+//
+// All operations, in the order a model meets them: storage, graph level,
+// decomposed and fused level, synchronisation, micro-ops.
+//
+// It is one file because the tables of a dialect are read side by side; each
+// operation is a paragraph.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNET_OPS_TD
+#define BITNET_OPS_TD
+
+include "dialect/Dialect.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class BitNet_Op<string mnemonic, list<Trait> traits = []>
+    : Op<BitNet_Dialect, mnemonic, traits>;
+
+// Ops that name weights check the names, kinds and shapes of what they name.
+class BitNet_WeightUser<string mnemonic, list<Trait> traits = []>
+    : BitNet_Op<mnemonic,
+                traits # [DeclareOpInterfaceMethods<SymbolUserOpInterface>]>;
+
+def BitNet_KVCache : Resource<"::mlir::bitnet::KVCacheResource">;
+
+def BitNet_Rows : TensorRankOf<[F32], [2]>;         // ?xN f32, one row a token
+def BitNet_Codes : TensorRankOf<[I8], [3]>;         // ?xPxK i8, P planes
+def BitNet_Bits : TensorRankOf<[I1], [2]>;          // ?xK i1
+def BitNet_Packed : TensorRankOf<[I64], [2]>;       // ?x(K/64) i64
+def BitNet_PerToken : TensorRankOf<[F32], [1]>;     // ? f32
+def BitNet_PlaneSums : TensorRankOf<[I32], [2]>;    // ?xP i32
+def BitNet_Dots : TensorRankOf<[I32], [3]>;         // ?xPxN i32
+
+//===----------------------------------------------------------------------===//
+// Storage
+//===----------------------------------------------------------------------===//
+
+def BitNet_RecordOp : BitNet_Op<"record", [
+    Symbol, SymbolTable, SingleBlock, NoTerminator, NoRegionArguments,
+    HasParent<"::mlir::ModuleOp">]> {
+  let summary = "a group of weights that is repeated once per layer";
+  let description = [{
+    Instance `i` of a record lies at `offset + i * stride` of the packed
+    weights; both are set by `assign-layouts`. A function that is run once per
+    layer reads instance `i` in iteration `i`, so one function serves them all.
+
+    ```mlir
+    bitnet.record @layer count 30 {
+      bitnet.weight @q_proj quant ternary shape [2560, 2560]
+        source "model.layers.{}.self_attn.q_proj"
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$count,
+                       OptionalAttr<I64Attr>:$offset,
+                       OptionalAttr<I64Attr>:$stride);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name `count` $count attr-dict-with-keyword $body";
+  let hasVerifier = 1;
+}
+
+def BitNet_WeightOp : BitNet_Op<"weight", [
+    Symbol, HasParent<"RecordOp">]> {
+  let summary = "one weight of a record: kind, shape, layout, place";
+  let description = [{
+    `shape` is `[N, K]` (out, in) for matrices and `[N]` for vectors. `source`
+    names the tensor in the model's files; `{}` stands for the instance.
+    Quantised matrices carry `scale_rows` scales, 1 or N. `positive` says that
+    every element of a vector is known to be greater than zero.
+
+    `layout`, `offset` and `scale_offset` (bytes inside the record instance) are
+    set by `assign-layouts`.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, BitNet_WeightQuantAttr:$quant,
+                       DenseI64ArrayAttr:$shape,
+                       DefaultValuedAttr<I64Attr, "1">:$scale_rows,
+                       UnitAttr:$positive, StrAttr:$source,
+                       OptionalAttr<BitNet_LayoutAttr>:$layout,
+                       OptionalAttr<I64Attr>:$offset,
+                       OptionalAttr<I64Attr>:$scale_offset);
+  let assemblyFormat = [{
+    $sym_name `quant` $quant `shape` $shape (`scale_rows` $scale_rows^)?
+    (`positive` $positive^)? `source` $source
+    (`layout` $layout^ `at` $offset (`scale_at` $scale_offset^)?)? attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getRows() { return getShape()[0]; }
+    int64_t getCols() { return getShape().size() > 1 ? getShape()[1] : 1; }
+    bool isMatrix() { return getShape().size() == 2; }
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Graph level
+//===----------------------------------------------------------------------===//
+
+def BitNet_EmbedOp : BitNet_WeightUser<"embed", [Pure]> {
+  let summary = "rows of the embedding matrix for the tokens of the batch";
+  let arguments = (ins SymbolRefAttr:$weight);
+  let results = (outs BitNet_Rows:$result);
+  let assemblyFormat = "$weight attr-dict `:` type($result)";
+}
+
+def BitNet_RepeatOp : BitNet_Op<"repeat", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    AllTypesMatch<["input", "result"]>]> {
+  let summary = "runs a layer function once per instance of its record";
+  let description = [{
+    `h = f(h)` for every layer in order; in iteration i the function's weight
+    references mean instance i, and its KV operations layer `first + i`.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$callee, BitNet_Rows:$input,
+                       I64Attr:$count);
+  let results = (outs BitNet_Rows:$result);
+  let assemblyFormat = [{
+    $callee `(` $input `)` `times` $count attr-dict `:` type($result)
+  }];
+}
+
+def BitNet_GatherLogitsOp : BitNet_Op<"gather_logits", [
+    Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "rows of the tokens whose logits the caller wants";
+  let arguments = (ins BitNet_Rows:$input);
+  let results = (outs BitNet_Rows:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+
+def BitNet_RMSNormOp : BitNet_WeightUser<"rms_norm", [
+    Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "y = (x * (1 / sqrt(mean(x^2) + eps))) * gain [+ bias]";
+  let description = [{
+    Root mean square normalisation (Zhang and Sennrich, 2019) of every row. The
+    sum of squares runs over 16 lanes and the tree of the dialect. A bias is
+    the learned threshold of a sign that follows.
+  }];
+  let arguments = (ins BitNet_Rows:$input, SymbolRefAttr:$gain,
+                       OptionalAttr<SymbolRefAttr>:$bias, F32Attr:$eps);
+  let results = (outs BitNet_Rows:$result);
+  let assemblyFormat = [{
+    $input `gain` $gain (`bias` $bias^)? `eps` $eps attr-dict `:` type($result)
+  }];
+}
+
+def BitNet_LinearOp : BitNet_WeightUser<"linear", [Pure]> {
+  let summary = "y = x W^T with a quantised input and weight";
+  let description = [{
+    `int8`: s = 127 / max(max|x|, 1e-5), q = clamp(rint(x s), -128, 127),
+    y = (W q) * (scale * (max(max|x|, 1e-5) / 127)); `int16` likewise with
+    32512; `sign`: q = x >= 0 ? 1 : -1, y = (W q) * scale.
+  }];
+  let arguments = (ins BitNet_Rows:$input, SymbolRefAttr:$weight,
+                       BitNet_InputQuantAttr:$input_quant);
+  let results = (outs BitNet_Rows:$result);
+  let assemblyFormat = [{
+    $input `,` $weight `input` $input_quant attr-dict
+    `:` type($input) `->` type($result)
+  }];
+}
+
+def BitNet_RopeOp : BitNet_WeightUser<"rope", [
+    Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "rotates every head by its token's position";
+  let description = [{
+    `table` is `[positions, head_dim]`: head_dim/2 cosines, then as many sines.
+    y_a = x_a cos - x_b sin, y_b = x_b cos + x_a sin for each pair (a, b).
+  }];
+  let arguments = (ins BitNet_Rows:$input, SymbolRefAttr:$table,
+                       BitNet_RopeKindAttr:$kind, I64Attr:$head_dim);
+  let results = (outs BitNet_Rows:$result);
+  let assemblyFormat = [{
+    $input `,` $table $kind `head_dim` $head_dim attr-dict `:` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def BitNet_KVAppendOp : BitNet_Op<"kv_append", [
+    MemoryEffects<[MemWrite<BitNet_KVCache>]>,
+    AllTypesMatch<["key", "value"]>]> {
+  let summary = "stores keys and values of the batch's tokens as f16";
+  let arguments = (ins BitNet_Rows:$key, BitNet_Rows:$value, I64Attr:$head_dim);
+  let assemblyFormat = [{
+    $key `,` $value `head_dim` $head_dim attr-dict `:` type($key)
+  }];
+  let hasVerifier = 1;
+}
+
+def BitNet_AttentionOp : BitNet_Op<"attention", [
+    MemoryEffects<[MemRead<BitNet_KVCache>]>,
+    AllTypesMatch<["query", "result"]>]> {
+  let summary = "softmax(q k / sqrt(d)) v over the KV cache, causal";
+  let description = [{
+    Query head h reads KV head h / (heads / kv_heads). Positions are taken in
+    pages of 16: scores of a page are sums over d in rising order; the softmax
+    is streamed (running maximum, rescaled sum and output), so that the result
+    of a token depends on nothing but its own sequence.
+  }];
+  let arguments = (ins BitNet_Rows:$query, I64Attr:$heads, I64Attr:$kv_heads,
+                       I64Attr:$head_dim);
+  let results = (outs BitNet_Rows:$result);
+  let assemblyFormat = [{
+    $query `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim attr-dict
+    `:` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def BitNet_ActivationOp : BitNet_Op<"activation", [
+    Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "silu or relu2, elementwise";
+  let arguments = (ins BitNet_Rows:$input, BitNet_ActivationKindAttr:$kind);
+  let results = (outs BitNet_Rows:$result);
+  let assemblyFormat = "$kind $input attr-dict `:` type($result)";
+}
+
+class BitNet_Elementwise<string mnemonic, string text> : BitNet_Op<mnemonic, [
+    Pure, AllTypesMatch<["lhs", "rhs", "result"]>]> {
+  let summary = text;
+  let arguments = (ins BitNet_Rows:$lhs, BitNet_Rows:$rhs);
+  let results = (outs BitNet_Rows:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
+}
+def BitNet_MulOp : BitNet_Elementwise<"mul", "lhs * rhs, elementwise (gate)">;
+def BitNet_AddOp : BitNet_Elementwise<"add", "lhs + rhs, elementwise (residual)">;
+
+//===----------------------------------------------------------------------===//
+// Decomposed level: what a linear consists of
+//===----------------------------------------------------------------------===//
+
+def BitNet_QuantizeOp : BitNet_Op<"quantize", [Pure]> {
+  let summary = "absmax integers per token, as i8 planes";
+  let description = [{
+    With P planes the largest code is 127 * 256^(P-1) =: Q. a = max(max|x|, 1e-5),
+    q = clamp(rint(x * (Q / a))); `scale` = a / Q. Plane p of q weighs
+    256^(P-1-p); planes are signed. `sum` is the sum of each plane.
+  }];
+  let arguments = (ins BitNet_Rows:$input);
+  let results = (outs BitNet_Codes:$codes, BitNet_PerToken:$scale,
+                      BitNet_PlaneSums:$sum);
+  let assemblyFormat = [{
+    $input attr-dict `:` type($input) `->` type($codes) `,` type($scale) `,`
+    type($sum)
+  }];
+  let hasVerifier = 1;
+}
+
+def BitNet_BinarizeOp : BitNet_Op<"binarize", [Pure]> {
+  let summary = "x >= 0: true stands for +1, false for -1";
+  let arguments = (ins BitNet_Rows:$input);
+  let results = (outs BitNet_Bits:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def BitNet_PackOp : BitNet_Op<"pack", [Pure]> {
+  let summary = "64 bits to a word, lowest first; pad bits are 0";
+  let arguments = (ins BitNet_Bits:$input);
+  let results = (outs BitNet_Packed:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def BitNet_DotOp : BitNet_WeightUser<"dot", [Pure]> {
+  let summary = "exact integer dot products with every row of a weight";
+  let description = [{
+    Codes: sum_k w q for every plane. Packed bits: K - 2 popcount(w xor q).
+  }];
+  let arguments = (ins AnyTypeOf<[BitNet_Codes, BitNet_Packed]>:$input,
+                       SymbolRefAttr:$weight);
+  let results = (outs BitNet_Dots:$result);
+  let assemblyFormat = [{
+    $input `,` $weight attr-dict `:` type($input) `->` type($result)
+  }];
+}
+
+def BitNet_DequantizeOp : BitNet_WeightUser<"dequantize", [Pure]> {
+  let summary = "integer dots times the scales of weight and token";
+  let description = [{
+    One plane: y = f32(d) * (weight_scale * token_scale). Two planes:
+    y = (f32(d_0) * 256 + f32(d_1)) * (…). Without a token scale (bits):
+    y = f32(d) * weight_scale.
+  }];
+  let arguments = (ins BitNet_Dots:$input, Optional<BitNet_PerToken>:$scale,
+                       SymbolRefAttr:$weight);
+  let results = (outs BitNet_Rows:$result);
+  let assemblyFormat = [{
+    $input (`scale` $scale^)? `,` $weight attr-dict
+    `:` type($input) (`,` type($scale)^)? `->` type($result)
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Fused level
+//===----------------------------------------------------------------------===//
+
+def BitNet_NormQuantizeOp : BitNet_WeightUser<"norm_quantize", [Pure]> {
+  let summary = "quantize(rms_norm(x))";
+  let arguments = (ins BitNet_Rows:$input, SymbolRefAttr:$gain,
+                       OptionalAttr<SymbolRefAttr>:$bias, F32Attr:$eps);
+  let results = (outs BitNet_Codes:$codes, BitNet_PerToken:$scale,
+                      BitNet_PlaneSums:$sum);
+  let assemblyFormat = [{
+    $input `gain` $gain (`bias` $bias^)? `eps` $eps attr-dict
+    `:` type($input) `->` type($codes) `,` type($scale) `,` type($sum)
+  }];
+}
+
+def BitNet_SignPackOp : BitNet_Op<"sign_pack", [Pure]> {
+  let summary = "pack(binarize(x))";
+  let arguments = (ins BitNet_Rows:$input);
+  let results = (outs BitNet_Packed:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def BitNet_NormSignPackOp : BitNet_WeightUser<"norm_sign_pack", [Pure]> {
+  let summary = "pack(binarize(rms_norm(x)))";
+  let arguments = (ins BitNet_Rows:$input, SymbolRefAttr:$gain,
+                       OptionalAttr<SymbolRefAttr>:$bias, F32Attr:$eps);
+  let results = (outs BitNet_Packed:$result);
+  let assemblyFormat = [{
+    $input `gain` $gain (`bias` $bias^)? `eps` $eps attr-dict
+    `:` type($input) `->` type($result)
+  }];
+}
+
+def BitNet_MatmulOp : BitNet_WeightUser<"matmul", [
+    Pure, AttrSizedOperandSegments]> {
+  let summary = "integer linears on one input, with their epilogue";
+  let description = [{
+    For every weight W_i: y_i = dequantize(dot(input, W_i)), then at most one of
+    `glu`: the only result is act(y_0) * y_1, or `residual`: y_0 + residual.
+    `input` is codes (with `scale` and `sum`) or packed bits (without).
+    `kernel` names a row of the kernel table and is set by `select-kernels`.
+  }];
+  let arguments = (ins AnyTypeOf<[BitNet_Codes, BitNet_Packed]>:$input,
+                       Optional<BitNet_PerToken>:$scale,
+                       Optional<BitNet_PlaneSums>:$sum,
+                       Optional<BitNet_Rows>:$residual,
+                       SymbolRefArrayAttr:$weights,
+                       OptionalAttr<BitNet_ActivationKindAttr>:$glu,
+                       OptionalAttr<StrAttr>:$kernel);
+  let results = (outs Variadic<BitNet_Rows>:$results);
+  let assemblyFormat = [{
+    $input (`scale` $scale^ `sum` $sum)? `,` $weights (`glu` $glu^)?
+    (`residual` $residual^)? (`kernel` $kernel^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Synchronisation
+//===----------------------------------------------------------------------===//
+
+def BitNet_BarrierOp : BitNet_Op<"barrier", [
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "all threads of the team have come here";
+  let assemblyFormat = "attr-dict";
+}
+
+//===----------------------------------------------------------------------===//
+// Micro-ops: the only operations that each instruction set lowers its own way
+//===----------------------------------------------------------------------===//
+
+def BitNet_DotU8I8Op : BitNet_Op<"dot_u8i8", [
+    Pure, AllTypesMatch<["acc", "result"]>]> {
+  let summary = "acc[i] += sum_{j<4} u8(a[4i+j]) * i8(b[4i+j]), exact in i32";
+  let arguments = (ins VectorOfLengthAndType<[16], [I32]>:$acc,
+                       VectorOfLengthAndType<[64], [I8]>:$a,
+                       VectorOfLengthAndType<[64], [I8]>:$b);
+  let results = (outs VectorOfLengthAndType<[16], [I32]>:$result);
+  let assemblyFormat = [{
+    $acc `,` $a `,` $b attr-dict `:` type($acc) `,` type($a) `,` type($b)
+  }];
+}
+
+def BitNet_ExtendF16Op : BitNet_Op<"extend_f16", [Pure]> {
+  let summary = "f16 bits to f32, exact";
+  let arguments = (ins VectorOfLengthAndType<[16], [I16]>:$input);
+  let results = (outs VectorOfLengthAndType<[16], [F32]>:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+}
+
+def BitNet_TruncateF16Op : BitNet_Op<"truncate_f16", [Pure]> {
+  let summary = "f32 to f16 bits, nearest even, saturating at 65504";
+  let arguments = (ins VectorOfLengthAndType<[16], [F32]>:$input);
+  let results = (outs VectorOfLengthAndType<[16], [I16]>:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+}
+
+#endif // BITNET_OPS_TD
