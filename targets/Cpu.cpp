@@ -1,0 +1,129 @@
+//===- Cpu.cpp - The CPUs that code is generated for ----------------------===//
+
+#include "targets/Cpu.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+
+using namespace mlir::bitnet;
+using llvm::StringLiteral;
+using llvm::StringRef;
+
+//===----------------------------------------------------------------------===//
+// The table
+//===----------------------------------------------------------------------===//
+
+// Features that only some processors of a kind have (avx512bf16, sse4a, …) are
+// left out on purpose: code of a row then runs on every CPU of its class, so
+// that a Sapphire Rapids runs what was compiled for znver4 and the reverse.
+static constexpr StringLiteral kSSE2[] = {"sse2"};
+static constexpr StringLiteral kAVX2[] = {"sse2",   "ssse3", "sse4.1", "sse4.2",
+                                          "popcnt", "avx",   "avx2",   "fma",
+                                          "f16c",   "bmi2"};
+static constexpr StringLiteral kAVX512[] = {"sse2",
+                                            "ssse3",
+                                            "sse4.1",
+                                            "sse4.2",
+                                            "popcnt",
+                                            "avx",
+                                            "avx2",
+                                            "fma",
+                                            "f16c",
+                                            "bmi2",
+                                            "avx512f",
+                                            "avx512bw",
+                                            "avx512dq",
+                                            "avx512vl",
+                                            "avx512vbmi",
+                                            "avx512vnni",
+                                            "avx512vpopcntdq",
+                                            "avx512bitalg"};
+
+static constexpr StringLiteral kLinuxX86 = "x86_64-unknown-linux-gnu";
+
+// From the poorest to the richest: nativeCpu takes the last that fits.
+static constexpr Cpu kCpus[] = {
+    {"generic", "x86_64", kLinuxX86, "x86-64", "generic", kSSE2, 128, 16,
+     32 << 10, 256 << 10, "any x86-64 processor"},
+    {"x86-64-v3", "x86_64", kLinuxX86, "x86-64", "haswell", kAVX2, 256, 16,
+     32 << 10, 256 << 10, "AVX2: Intel since Haswell, AMD since Zen"},
+    {"znver4", "x86_64", kLinuxX86, "x86-64", "znver4", kAVX512, 512, 32,
+     32 << 10, 1 << 20, "AVX-512 with VNNI, tuned for AMD Zen 4"},
+    {"sapphirerapids", "x86_64", kLinuxX86, "x86-64", "sapphirerapids", kAVX512,
+     512, 32, 48 << 10, 2 << 20,
+     "AVX-512 with VNNI, tuned for Intel Sapphire Rapids"},
+};
+
+//===----------------------------------------------------------------------===//
+// Look-up
+//===----------------------------------------------------------------------===//
+
+bool Cpu::hasFeature(StringRef feature) const {
+  return llvm::is_contained(features, feature);
+}
+
+bool Cpu::hasFeatures(llvm::ArrayRef<StringLiteral> required) const {
+  return llvm::all_of(required, [&](StringRef f) { return hasFeature(f); });
+}
+
+std::string Cpu::featureString() const {
+  std::string text;
+  for (StringRef feature : features)
+    text += (text.empty() ? "+" : ",+") + feature.str();
+  return text;
+}
+
+llvm::ArrayRef<Cpu> mlir::bitnet::allCpus() { return kCpus; }
+
+const Cpu *mlir::bitnet::lookupCpu(StringRef name) {
+  const Cpu *cpu =
+      llvm::find_if(kCpus, [&](const Cpu &row) { return row.name == name; });
+  return cpu == std::end(kCpus) ? nullptr : cpu;
+}
+
+const Cpu *mlir::bitnet::chooseCpu(StringRef hostName,
+                                   llvm::ArrayRef<StringRef> hostFeatures,
+                                   StringRef hostArch, std::string &note) {
+  // Virtual machines may hide features that a processor of that name has, so
+  // the name alone is not enough.
+  auto fits = [&](const Cpu &cpu) {
+    return cpu.arch == hostArch &&
+           llvm::all_of(cpu.features, [&](StringRef feature) {
+             return llvm::is_contained(hostFeatures, feature);
+           });
+  };
+  const Cpu *named = lookupCpu(hostName);
+  if (named && fits(*named)) {
+    note = ("host is " + named->name).str();
+    return named;
+  }
+  const Cpu *best = nullptr;
+  for (const Cpu &cpu : kCpus)
+    if (fits(cpu))
+      best = &cpu;
+  std::string host = "host '" + hostName.str() + "' ";
+  if (!best) {
+    note = host + "has none of the instruction sets in the table";
+    return nullptr;
+  }
+  note = host +
+         (named ? "lacks features of its name; chose "
+                : "is not in the table; chose ") +
+         best->name.str() + " by its features";
+  return best;
+}
+
+const Cpu *mlir::bitnet::nativeCpu(std::string &note) {
+  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
+  llvm::SmallVector<StringRef> features;
+  for (const auto &entry : host)
+    if (entry.second)
+      features.push_back(entry.first());
+  llvm::Triple triple(llvm::sys::getProcessTriple());
+  return chooseCpu(llvm::sys::getHostCPUName(), features, triple.getArchName(),
+                   note);
+}

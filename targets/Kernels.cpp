@@ -1,0 +1,112 @@
+//===- Kernels.cpp - Which kernel a matmul gets ---------------------------===//
+
+#include "targets/Kernels.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace mlir::bitnet;
+using llvm::StringLiteral;
+
+//===----------------------------------------------------------------------===//
+// The table
+//===----------------------------------------------------------------------===//
+
+static constexpr StringLiteral kVNNI[] = {"avx512vnni", "avx512bw"};
+static constexpr StringLiteral kPopcount[] = {"avx512vpopcntdq"};
+static constexpr llvm::ArrayRef<StringLiteral> kAny = {};
+
+// Tiles: a token needs groups * 16 sums of i32 (twice that for two planes), and
+// one step of the weight stays in registers with them. 32 registers of 512 bits
+// hold 4 tokens of 4 groups; 16 registers of 256 bits hold one.
+//
+// A binary weight with an int8 input is stored as trits: it costs twice the
+// bytes of bits but needs no kernel of its own.
+static constexpr Kernel kKernels[] = {
+    {"trit2_vnni", WeightQuant::Ternary, InputQuant::Int8, kVNNI,
+     Layout::Trit2R64, 4, "2-bit fields masked in place, vpdpbusd"},
+    {"trit2_generic", WeightQuant::Ternary, InputQuant::Int8, kAny,
+     Layout::Trit2R64, 1, "2-bit fields masked in place, 16-bit multiply-add"},
+    {"sign2_vnni", WeightQuant::Binary, InputQuant::Int8, kVNNI,
+     Layout::Trit2R64, 4, "as trit2_vnni; -1 and +1 only"},
+    {"sign2_generic", WeightQuant::Binary, InputQuant::Int8, kAny,
+     Layout::Trit2R64, 1, "as trit2_generic; -1 and +1 only"},
+    {"u8_vnni", WeightQuant::Int8, InputQuant::Int16, kVNNI, Layout::U8R64, 2,
+     "bytes, one vpdpbusd per plane"},
+    {"u8_generic", WeightQuant::Int8, InputQuant::Int16, kAny, Layout::U8R64, 1,
+     "bytes, 16-bit multiply-add per plane"},
+    {"u8_i8_vnni", WeightQuant::Int8, InputQuant::Int8, kVNNI, Layout::U8R64, 4,
+     "bytes, vpdpbusd"},
+    {"u8_i8_generic", WeightQuant::Int8, InputQuant::Int8, kAny, Layout::U8R64,
+     1, "bytes, 16-bit multiply-add"},
+    {"bit1_vpopcntdq", WeightQuant::Binary, InputQuant::Sign, kPopcount,
+     Layout::Bit1R16, 4, "xor and vpopcntq"},
+    {"bit1_generic", WeightQuant::Binary, InputQuant::Sign, kAny,
+     Layout::Bit1R16, 2, "xor and bit count by table or shifts"},
+};
+
+//===----------------------------------------------------------------------===//
+// Look-up
+//===----------------------------------------------------------------------===//
+
+ArrayRef<Kernel> mlir::bitnet::allKernels() { return kKernels; }
+
+const Kernel *mlir::bitnet::lookupKernel(StringRef name) {
+  const Kernel *row =
+      llvm::find_if(kKernels, [&](const Kernel &k) { return k.name == name; });
+  return row == std::end(kKernels) ? nullptr : row;
+}
+
+const Kernel *mlir::bitnet::selectKernel(const Cpu &cpu, WeightQuant weight,
+                                         InputQuant input) {
+  const Kernel *row = llvm::find_if(kKernels, [&](const Kernel &k) {
+    return k.weight == weight && k.input == input &&
+           cpu.hasFeatures(k.features);
+  });
+  return row == std::end(kKernels) ? nullptr : row;
+}
+
+Layout mlir::bitnet::layoutFor(const Cpu &cpu, WeightQuant weight,
+                               InputQuant input) {
+  if (weight == WeightQuant::Float)
+    return Layout::F32;
+  const Kernel *kernel = selectKernel(cpu, weight, input);
+  assert(kernel && "no kernel for these quantisers");
+  return kernel->layout;
+}
+
+void mlir::bitnet::printTargets(llvm::raw_ostream &os) {
+  os << "Targets (--target=NAME; 'native' picks the one for this machine)\n\n";
+  for (const Cpu &cpu : allCpus())
+    os << llvm::formatv("  {0,-16}{1,-8}{2,4}-bit vectors  {3}\n", cpu.name,
+                        cpu.arch, cpu.vectorBits, cpu.description);
+
+  os << "\nKernels by weight and input\n\n  " << llvm::formatv("{0,-18}", "");
+  for (const Cpu &cpu : allCpus())
+    os << llvm::formatv("{0,-16}", cpu.name);
+  os << '\n';
+  // Rows of one pair stand together, so a pair begins where it changes.
+  const Kernel *last = nullptr;
+  for (const Kernel &kernel : allKernels()) {
+    if (last && last->weight == kernel.weight && last->input == kernel.input)
+      continue;
+    last = &kernel;
+    os << "  "
+       << llvm::formatv("{0,-18}", (stringifyWeightQuant(kernel.weight) +
+                                    " x " + stringifyInputQuant(kernel.input))
+                                       .str());
+    for (const Cpu &cpu : allCpus())
+      os << llvm::formatv("{0,-16}",
+                          selectKernel(cpu, kernel.weight, kernel.input)->name);
+    os << '\n';
+  }
+
+  os << '\n';
+  for (const Kernel &kernel : allKernels())
+    os << llvm::formatv("  {0,-16}{1,-12}{2} token{3} a tile: {4}\n",
+                        kernel.name, stringifyLayout(kernel.layout),
+                        kernel.tokenTile, kernel.tokenTile == 1 ? " " : "s",
+                        kernel.description);
+}

@@ -1,0 +1,48 @@
+//===- Kernels.h - Which kernel a matmul gets ------------------*- C++ -*-===//
+//
+// A kernel is a way to multiply: the layout of the weight in memory and the
+// number of tokens that share one pass over it. The table is ordered; the first
+// row that fits the quantisers and whose features the CPU has is taken.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNET_TARGETS_KERNELS_H
+#define BITNET_TARGETS_KERNELS_H
+
+#include "dialect/Dialect.h"
+#include "targets/Cpu.h"
+
+namespace llvm {
+class raw_ostream;
+} // namespace llvm
+
+namespace mlir::bitnet {
+
+struct Kernel {
+  llvm::StringRef name; ///< As in the attribute of bitnet.matmul.
+  WeightQuant weight;
+  InputQuant input;
+  llvm::ArrayRef<llvm::StringLiteral> features; ///< That the CPU must have.
+  Layout layout;
+  int64_t tokenTile; ///< Tokens whose sums are kept in registers at a time.
+  llvm::StringRef description;
+};
+
+llvm::ArrayRef<Kernel> allKernels();
+
+/// The row called `name`, or null. Names are unique.
+const Kernel *lookupKernel(llvm::StringRef name);
+
+/// The first row that fits, or null if no kernel multiplies these two.
+const Kernel *selectKernel(const Cpu &cpu, WeightQuant weight,
+                           InputQuant input);
+
+/// How a weight lies in memory that is read with `input`. Every CPU has the
+/// same layout for floats. The quantisers must have a kernel.
+Layout layoutFor(const Cpu &cpu, WeightQuant weight, InputQuant input);
+
+/// The CPUs and the kernel that each takes for each pair of quantisers.
+void printTargets(llvm::raw_ostream &os);
+
+} // namespace mlir::bitnet
+
+#endif // BITNET_TARGETS_KERNELS_H

@@ -1,0 +1,34 @@
+//===- MicroOps.h - Lowering of the micro-ops ------------------*- C++ -*-===//
+//
+// The few operations that every instruction set does its own way become
+// upstream operations here. One file per instruction set; the generic patterns
+// use plain vector arithmetic, fit every CPU and have the lowest benefit, so a
+// new instruction set may start with no pattern at all.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNET_TARGETS_MICROOPS_H
+#define BITNET_TARGETS_MICROOPS_H
+
+#include "mlir/IR/PatternMatch.h"
+#include "targets/Cpu.h"
+
+namespace mlir {
+class DialectRegistry;
+}
+
+namespace mlir::bitnet {
+
+/// Patterns for bitnet.dot_u8i8, extend_f16 and truncate_f16: those of the
+/// CPU's instruction set before the generic ones.
+void populateMicroOpPatterns(const Cpu &cpu, RewritePatternSet &patterns);
+
+/// The dialects that the patterns may produce.
+void registerMicroOpDialects(DialectRegistry &registry);
+
+/// Per instruction set; called by populateMicroOpPatterns.
+void populateGenericMicroOps(const Cpu &cpu, RewritePatternSet &patterns);
+void populateX86MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
+
+} // namespace mlir::bitnet
+
+#endif // BITNET_TARGETS_MICROOPS_H
