@@ -7,22 +7,38 @@
 #ifndef BITNETC_COMPILER_LINK_H
 #define BITNETC_COMPILER_LINK_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <string>
 
 namespace bitnetc {
 
 /// Links `object` (a file) with the runtime bundle into a static executable
-/// `program` (a file). The bundle is looked up beside the compiler:
-/// <bindir>/../lib/bitnetc/<arch>/runtime.o, then $BITNETC_RUNTIME_DIR.
+/// `program` (a file; the caller links to a temporary one and renames it when
+/// everything has succeeded). The bundle is
+/// $BITNETC_RUNTIME_DIR/<arch>/runtime.o where that variable is set, and
+/// <bindir>/../lib/bitnetc/<arch>/runtime.o beside the compiler otherwise.
+///
+/// LLD resets every cl::opt of the process: values that are needed afterwards
+/// must have been copied.
 llvm::Error linkProgram(llvm::StringRef object, llvm::StringRef program,
                         llvm::StringRef arch, llvm::StringRef argv0);
+
+/// The link itself, with any inputs; the entry is _start.
+llvm::Error linkStatic(llvm::ArrayRef<std::string> inputs,
+                       llvm::StringRef program);
+
+/// Where linkProgram finds the runtime bundle; an error names what was tried.
+llvm::Expected<std::string> findRuntime(llvm::StringRef arch,
+                                        llvm::StringRef argv0);
 
 /// Appends the bytes of file `weights` to the ELF executable `program` as one
 /// read-only PT_LOAD segment at virtual address 0x1'0000'0000, 2 MiB-aligned in
 /// file and memory, and stores its begin and end addresses in the two u64 that
 /// symbol `symbol` + `fieldOffset` names. A section header keeps the segment
 /// through strip. Copies in blocks: memory does not grow with the weights.
+/// The program is changed in place; after an error it is not usable.
 llvm::Error appendWeights(llvm::StringRef program, llvm::StringRef weights,
                           llvm::StringRef symbol, uint64_t fieldOffset);
 
