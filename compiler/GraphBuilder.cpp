@@ -1,0 +1,259 @@
+//===- GraphBuilder.cpp - From a model description to the dialect ---------===//
+//
+// Says in the dialect what spec A5 and D say in words. Features of the model
+// are orthogonal: each adds or leaves out its own operations here, and no model
+// family is known by name.
+//
+//===----------------------------------------------------------------------===//
+
+#include "GraphBuilder.h"
+
+#include "dialect/Dialect.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace mlir::bitnet;
+using namespace bitnetc;
+
+namespace {
+class GraphBuilder {
+public:
+  GraphBuilder(MLIRContext &context, const Model &model, WeightReader &reader)
+      : model(model), reader(reader), b(&context),
+        loc(FileLineColLoc::get(&context, model.path, 0, 0)) {}
+
+  llvm::Expected<OwningOpRef<ModuleOp>> build();
+
+private:
+  RankedTensorType rows(int64_t columns) {
+    return RankedTensorType::get({ShapedType::kDynamic, columns},
+                                 b.getF32Type());
+  }
+
+  // Weights are added to the record that is open; the reference is returned.
+  SymbolRefAttr addWeight(StringRef name, WeightQuant quant,
+                          ArrayRef<int64_t> shape, int64_t scaleRows,
+                          bool positive, StringRef source);
+  SymbolRefAttr addVector(StringRef name, int64_t size, StringRef source);
+  SymbolRefAttr addLinear(StringRef name, int64_t n, int64_t k,
+                          StringRef source);
+
+  /// A norm of the layer with its gain and, if the model has one, its bias.
+  Value norm(StringRef name, Value input, StringRef source);
+  Value linear(StringRef name, Value input, int64_t n, StringRef source);
+  Value ropeIfAny(Value input);
+
+  void buildStep();
+  void buildLayer();
+  DictionaryAttr describe();
+
+  const Model &model;
+  WeightReader &reader;
+  OpBuilder b;
+  Location loc;
+  RecordOp record; ///< That new weights go to.
+  SymbolRefAttr ropeTable;
+  llvm::Error error = llvm::Error::success();
+};
+} // namespace
+
+SymbolRefAttr GraphBuilder::addWeight(StringRef name, WeightQuant quant,
+                                      ArrayRef<int64_t> shape,
+                                      int64_t scaleRows, bool positive,
+                                      StringRef source) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(&record.getBody().front());
+  auto weight = WeightOp::create(b, loc, name, quant, shape, scaleRows,
+                                 positive, source, {}, {}, {});
+  return SymbolRefAttr::get(record.getSymNameAttr(),
+                            {FlatSymbolRefAttr::get(weight.getSymNameAttr())});
+}
+
+/// "a.{}.b" with the instance's number.
+static std::string instanceName(StringRef source, int64_t instance) {
+  auto [before, after] = source.split("{}");
+  if (before.size() == source.size())
+    return source.str();
+  return (before + Twine(instance) + after).str();
+}
+
+SymbolRefAttr GraphBuilder::addVector(StringRef name, int64_t size,
+                                      StringRef source) {
+  bool positive = true;
+  for (int64_t i = 0; i < static_cast<int64_t>(record.getCount()); ++i) {
+    auto values = reader.readFloat(instanceName(source, i));
+    if (!values) {
+      error = llvm::joinErrors(std::move(error), values.takeError());
+      break;
+    }
+    positive &= llvm::all_of(*values, [](float value) { return value > 0; });
+  }
+  return addWeight(name, WeightQuant::Float, {size}, 1, positive, source);
+}
+
+SymbolRefAttr GraphBuilder::addLinear(StringRef name, int64_t n, int64_t k,
+                                      StringRef source) {
+  WeightQuant quant = model.quant.weight == bitnetc::WeightQuant::Binary
+                          ? WeightQuant::Binary
+                          : WeightQuant::Ternary;
+  int64_t scaleRows = model.quant.scale == ScaleKind::Row ? n : 1;
+  return addWeight(name, quant, {n, k}, scaleRows, false, source);
+}
+
+Value GraphBuilder::norm(StringRef name, Value input, StringRef source) {
+  int64_t size = cast<RankedTensorType>(input.getType()).getDimSize(1);
+  SymbolRefAttr gain = addVector(name, size, (source + ".weight").str());
+  SymbolRefAttr bias;
+  if (model.normBias)
+    bias = addVector((name + "_bias").str(), size, (source + ".bias").str());
+  return RMSNormOp::create(b, loc, input.getType(), input, gain, bias,
+                           b.getF32FloatAttr(model.normEps));
+}
+
+Value GraphBuilder::linear(StringRef name, Value input, int64_t n,
+                           StringRef source) {
+  int64_t k = cast<RankedTensorType>(input.getType()).getDimSize(1);
+  InputQuant kind = model.quant.input == bitnetc::InputQuant::Sign
+                        ? InputQuant::Sign
+                        : InputQuant::Int8;
+  return LinearOp::create(b, loc, rows(n), input, addLinear(name, n, k, source),
+                          kind);
+}
+
+Value GraphBuilder::ropeIfAny(Value input) {
+  if (model.rope == bitnetc::RopeKind::None)
+    return input;
+  return RopeOp::create(b, loc, input.getType(), input, ropeTable,
+                        model.rope == bitnetc::RopeKind::Half
+                            ? mlir::bitnet::RopeKind::Half
+                            : mlir::bitnet::RopeKind::Interleaved,
+                        model.headDim);
+}
+
+static const char *kLayer = "model.layers.{}.";
+
+void GraphBuilder::buildLayer() {
+  int64_t hidden = model.hiddenSize;
+  int64_t qSize = model.numHeads * model.headDim;
+  int64_t kvSize = model.numKVHeads * model.headDim;
+  auto source = [](const char *suffix) { return std::string(kLayer) + suffix; };
+
+  auto function = func::FuncOp::create(
+      b, loc, "layer_step", b.getFunctionType({rows(hidden)}, {rows(hidden)}));
+  function.setPrivate();
+  b.setInsertionPointToStart(function.addEntryBlock());
+  Value h = function.getArgument(0);
+
+  Value n = norm("attn_norm", h, source("input_layernorm"));
+  Value q = linear("q_proj", n, qSize, source("self_attn.q_proj"));
+  Value k = linear("k_proj", n, kvSize, source("self_attn.k_proj"));
+  Value v = linear("v_proj", n, kvSize, source("self_attn.v_proj"));
+  q = ropeIfAny(q);
+  k = ropeIfAny(k);
+  KVAppendOp::create(b, loc, k, v, model.headDim);
+  Value o = AttentionOp::create(b, loc, q.getType(), q, model.numHeads,
+                                model.numKVHeads, model.headDim);
+  if (model.attentionSubNorm)
+    o = norm("attn_sub_norm", o, source("self_attn.attn_sub_norm"));
+  o = linear("o_proj", o, hidden, source("self_attn.o_proj"));
+  h = AddOp::create(b, loc, h.getType(), h, o);
+
+  Value m = norm("ffn_norm", h, source("post_attention_layernorm"));
+  auto act = model.activation == bitnetc::Activation::SiLU
+                 ? ActivationKind::SiLU
+                 : ActivationKind::ReLU2;
+  Value f;
+  if (model.gatedFFN) {
+    Value gate =
+        linear("gate_proj", m, model.intermediateSize, source("mlp.gate_proj"));
+    Value up =
+        linear("up_proj", m, model.intermediateSize, source("mlp.up_proj"));
+    gate = ActivationOp::create(b, loc, gate.getType(), gate, act);
+    f = MulOp::create(b, loc, gate.getType(), gate, up);
+  } else {
+    f = linear("up_proj", m, model.intermediateSize, source("mlp.up_proj"));
+    f = ActivationOp::create(b, loc, f.getType(), f, act);
+  }
+  if (model.ffnSubNorm)
+    f = norm("ffn_sub_norm", f, source("mlp.ffn_sub_norm"));
+  Value down = linear("down_proj", f, hidden, source("mlp.down_proj"));
+  h = AddOp::create(b, loc, h.getType(), h, down);
+  func::ReturnOp::create(b, loc, h);
+}
+
+/// The embedding is stored once, as int8 rows, also where the head is tied to
+/// it: half of all bytes that a token reads are the head's.
+void GraphBuilder::buildStep() {
+  auto type = rows(model.hiddenSize);
+  SymbolRefAttr embed =
+      addWeight("embed", WeightQuant::Int8, {model.vocabSize, model.hiddenSize},
+                model.vocabSize, false, "model.embed_tokens.weight");
+  SymbolRefAttr head = embed;
+  if (!model.tiedHead)
+    head = addWeight("head", WeightQuant::Int8,
+                     {model.vocabSize, model.hiddenSize}, model.vocabSize,
+                     false, "lm_head.weight");
+  if (model.rope != bitnetc::RopeKind::None)
+    ropeTable =
+        addWeight("rope", WeightQuant::Float,
+                  {model.maxPosition, model.headDim}, 1, false, "@rope");
+  SymbolRefAttr gain =
+      addVector("final_norm", model.hiddenSize, "model.norm.weight");
+
+  auto function = func::FuncOp::create(
+      b, loc, "step", b.getFunctionType({}, {rows(model.vocabSize)}));
+  b.setInsertionPointToStart(function.addEntryBlock());
+  Value h = EmbedOp::create(b, loc, type, embed);
+  h = RepeatOp::create(b, loc, type, "layer_step", h, model.numLayers);
+  h = GatherLogitsOp::create(b, loc, type, h);
+  h = RMSNormOp::create(b, loc, type, h, gain, SymbolRefAttr(),
+                        b.getF32FloatAttr(model.normEps));
+  Value logits = LinearOp::create(b, loc, rows(model.vocabSize), h, head,
+                                  InputQuant::Int16);
+  func::ReturnOp::create(b, loc, logits);
+  b.setInsertionPointAfter(function);
+}
+
+/// Shapes and defaults that the descriptor of the ABI repeats.
+DictionaryAttr GraphBuilder::describe() {
+  auto number = [&](int64_t value) { return b.getI64IntegerAttr(value); };
+  SmallVector<int32_t> eos(model.eosTokens.begin(), model.eosTokens.end());
+  return b.getDictionaryAttr({
+      b.getNamedAttr("name", b.getStringAttr(model.name)),
+      b.getNamedAttr("vocab_size", number(model.vocabSize)),
+      b.getNamedAttr("hidden_size", number(model.hiddenSize)),
+      b.getNamedAttr("intermediate_size", number(model.intermediateSize)),
+      b.getNamedAttr("num_layers", number(model.numLayers)),
+      b.getNamedAttr("num_heads", number(model.numHeads)),
+      b.getNamedAttr("num_kv_heads", number(model.numKVHeads)),
+      b.getNamedAttr("head_dim", number(model.headDim)),
+      b.getNamedAttr("max_position", number(model.maxPosition)),
+      b.getNamedAttr("bos_token", number(model.bosToken)),
+      b.getNamedAttr("eos_tokens", b.getDenseI32ArrayAttr(eos)),
+  });
+}
+
+llvm::Expected<OwningOpRef<ModuleOp>> GraphBuilder::build() {
+  OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
+  (*module)->setAttr("bitnet.model", describe());
+  b.setInsertionPointToEnd(module->getBody());
+  auto newRecord = [&](StringRef name, int64_t count) {
+    record = RecordOp::create(b, loc, name, count, {}, {});
+    record.getBody().emplaceBlock();
+  };
+  newRecord("globals", 1);
+  buildStep();
+  newRecord("layer", model.numLayers);
+  buildLayer();
+  if (error)
+    return std::move(error);
+  return std::move(module);
+}
+
+llvm::Expected<OwningOpRef<ModuleOp>>
+bitnetc::buildGraph(MLIRContext &context, const Model &model,
+                    WeightReader &reader) {
+  context.loadDialect<BitNetDialect, func::FuncDialect>();
+  return GraphBuilder(context, model, reader).build();
+}

@@ -1,0 +1,81 @@
+//===- DecomposeLinear.cpp - What a linear consists of --------------------===//
+//
+// Makes the arithmetic of a quantised linear visible, so that the passes that
+// follow can merge its parts with their neighbours. Two linears on one input
+// get the same quantize operation after common subexpressions are removed.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Passes.h"
+
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::bitnet {
+#define GEN_PASS_DEF_DECOMPOSELINEAR
+#include "passes/Passes.h.inc"
+} // namespace mlir::bitnet
+
+using namespace mlir;
+using namespace mlir::bitnet;
+
+namespace {
+
+/// before: %y = bitnet.linear %x, @w input int8
+/// after:  %q, %s, %sum = bitnet.quantize %x          (int16: two planes)
+///         %d = bitnet.dot %q, @w
+///         %y = bitnet.dequantize %d scale %s, @w
+///
+/// before: %y = bitnet.linear %x, @w input sign
+/// after:  %b = bitnet.binarize %x
+///         %p = bitnet.pack %b
+///         %d = bitnet.dot %p, @w
+///         %y = bitnet.dequantize %d, @w
+struct Decompose : OpRewritePattern<LinearOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(LinearOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    int64_t k = cast<RankedTensorType>(op.getInput().getType()).getDimSize(1);
+    int64_t n = op.getType().getDimSize(1);
+    auto tensor = [](ArrayRef<int64_t> shape, Type element) {
+      return RankedTensorType::get(shape, element);
+    };
+    constexpr int64_t dyn = ShapedType::kDynamic;
+
+    Value input, scale;
+    int64_t planes = op.getInputQuant() == InputQuant::Int16 ? 2 : 1;
+    if (op.getInputQuant() == InputQuant::Sign) {
+      Value bits = BinarizeOp::create(
+          rewriter, loc, tensor({dyn, k}, rewriter.getI1Type()), op.getInput());
+      input = PackOp::create(
+          rewriter, loc, tensor({dyn, (k + 63) / 64}, rewriter.getI64Type()),
+          bits);
+    } else {
+      auto quantize = QuantizeOp::create(
+          rewriter, loc, tensor({dyn, planes, k}, rewriter.getI8Type()),
+          tensor({dyn}, rewriter.getF32Type()),
+          tensor({dyn, planes}, rewriter.getI32Type()), op.getInput());
+      input = quantize.getCodes();
+      scale = quantize.getScale();
+    }
+    Value dots = DotOp::create(rewriter, loc,
+                               tensor({dyn, planes, n}, rewriter.getI32Type()),
+                               input, op.getWeight());
+    rewriter.replaceOpWithNewOp<DequantizeOp>(op, op.getType(), dots, scale,
+                                              op.getWeight());
+    return success();
+  }
+};
+
+struct DecomposeLinearPass
+    : bitnet::impl::DecomposeLinearBase<DecomposeLinearPass> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<Decompose>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,58 @@
+//===- FoldNormIntoSign.cpp - A sign does not see a positive factor -------===//
+//
+// A norm multiplies each element by a positive number (its gain times one over
+// the root mean square), which no sign sees. Where the gain is known to be
+// positive and no threshold (bias) is learned, the norm goes.
+//
+// Equal for every input whose normalised value does not underflow to zero,
+// that is for |x| >= 2^-126 times the root mean square.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Passes.h"
+
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::bitnet {
+#define GEN_PASS_DEF_FOLDNORMINTOSIGN
+#include "passes/Passes.h.inc"
+} // namespace mlir::bitnet
+
+using namespace mlir;
+using namespace mlir::bitnet;
+
+namespace {
+
+/// before: %n = bitnet.rms_norm %x gain @positive
+///         %b = bitnet.binarize %n
+/// after:  %b = bitnet.binarize %x
+struct DropNorm : OpRewritePattern<BinarizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(BinarizeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto norm = op.getInput().getDefiningOp<RMSNormOp>();
+    if (!norm || norm.getBias())
+      return failure();
+    WeightOp gain = lookupWeight(norm, norm.getGain());
+    if (!gain || !gain.getPositive())
+      return failure();
+    rewriter.modifyOpInPlace(
+        op, [&] { op.getInputMutable().assign(norm.getInput()); });
+    if (norm->use_empty())
+      rewriter.eraseOp(norm);
+    return success();
+  }
+};
+
+struct FoldNormIntoSignPass
+    : bitnet::impl::FoldNormIntoSignBase<FoldNormIntoSignPass> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<DropNorm>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+} // namespace

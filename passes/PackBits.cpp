@@ -1,0 +1,71 @@
+//===- PackBits.cpp - Compare and pack in one step ------------------------===//
+//
+// Signs never exist as bytes: the comparison's mask is the packed word. A norm
+// whose threshold keeps it alive is computed in the same loop.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Passes.h"
+
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::bitnet {
+#define GEN_PASS_DEF_PACKBITS
+#include "passes/Passes.h.inc"
+} // namespace mlir::bitnet
+
+using namespace mlir;
+using namespace mlir::bitnet;
+
+namespace {
+
+/// before: %b = bitnet.binarize %x
+///         %p = bitnet.pack %b
+/// after:  %p = bitnet.sign_pack %x
+struct BinarizePack : OpRewritePattern<PackOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(PackOp op,
+                                PatternRewriter &rewriter) const override {
+    auto binarize = op.getInput().getDefiningOp<BinarizeOp>();
+    if (!binarize)
+      return failure();
+    rewriter.replaceOpWithNewOp<SignPackOp>(op, op.getType(),
+                                            binarize.getInput());
+    if (binarize->use_empty())
+      rewriter.eraseOp(binarize);
+    return success();
+  }
+};
+
+/// before: %n = bitnet.rms_norm %x gain @g bias @b eps e
+///         %p = bitnet.sign_pack %n
+/// after:  %p = bitnet.norm_sign_pack %x gain @g bias @b eps e
+///
+/// Not when the norm has another reader: it would be computed twice.
+struct NormSignPack : OpRewritePattern<SignPackOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(SignPackOp op,
+                                PatternRewriter &rewriter) const override {
+    auto norm = op.getInput().getDefiningOp<RMSNormOp>();
+    if (!norm || !norm->hasOneUse())
+      return failure();
+    rewriter.replaceOpWithNewOp<NormSignPackOp>(
+        op, op.getType(), norm.getInput(), norm.getGainAttr(),
+        norm.getBiasAttr(), norm.getEpsAttr());
+    rewriter.eraseOp(norm);
+    return success();
+  }
+};
+
+struct PackBitsPass : bitnet::impl::PackBitsBase<PackBitsPass> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<BinarizePack, NormSignPack>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,27 @@
+//===- Pipeline.h - The order of the passes --------------------*- C++ -*-===//
+//
+// What `bitnetc --emit=` stops after, and what bitnet-opt offers by the same
+// names: bitnet-fuse, bitnet-to-vector, bitnet-to-llvm.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNET_PASSES_PIPELINE_H
+#define BITNET_PASSES_PIPELINE_H
+
+#include "mlir/Pass/PassManager.h"
+
+namespace mlir::bitnet {
+
+/// Graph level -> fused level. Independent of the CPU.
+void buildFusePipeline(OpPassManager &pm);
+
+/// Fused level -> vector level for a row of the CPU table: kernels, layouts,
+/// memory and barriers chosen, loops over vectors. Afterwards the records say
+/// how weights are to be packed.
+void buildVectorPipeline(OpPassManager &pm, StringRef target);
+
+/// Vector level -> LLVM dialect, with the model descriptor `<prefix>_model`.
+void buildLLVMPipeline(OpPassManager &pm, StringRef target, StringRef prefix);
+
+} // namespace mlir::bitnet
+
+#endif // BITNET_PASSES_PIPELINE_H

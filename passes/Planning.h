@@ -1,0 +1,47 @@
+//===- Planning.h - Buffers of activations ---------------------*- C++ -*-===//
+//
+// Sizes and places of activation tensors, as plan-memory decides them and
+// place-barriers and the lowering read them.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNET_PASSES_PLANNING_H
+#define BITNET_PASSES_PLANNING_H
+
+#include "dialect/Layouts.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace mlir::bitnet {
+
+constexpr StringLiteral kSlotsAttr = "bitnet.slots";
+constexpr StringLiteral kArgSlotAttr = "bitnet.slot";
+constexpr StringLiteral kWorkspaceAttr = "bitnet.workspace_per_token";
+/// The slot of a value that is written to the caller's logits.
+constexpr int64_t kLogitsSlot = -1;
+
+/// Elements of a row after padding: kRowPad for floats and codes, none for the
+/// rest (words of packed bits are padded already).
+inline int64_t paddedColumns(RankedTensorType type) {
+  Type element = type.getElementType();
+  int64_t columns = type.getRank() == 1 ? 1 : type.getShape().back();
+  bool padded =
+      (element.isF32() && type.getRank() == 2) || element.isInteger(8);
+  return padded ? llvm::alignTo(columns, kRowPad) : columns;
+}
+
+/// Bytes that one token takes of a tensor's buffer, before slots are rounded to
+/// cache lines.
+///   ?xN f32: alignTo(N, 64) * 4    ?xPxK i8: P * alignTo(K, 64)
+///   ?xW i64: W * 8                 ? f32: 4        ?xP i32: P * 4
+inline int64_t bytesPerToken(RankedTensorType type) {
+  int64_t elements = paddedColumns(type);
+  for (int64_t dim : type.getShape().drop_front().drop_back(type.getRank() > 1))
+    elements *= dim;
+  return elements * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+}
+
+/// The slot of a value, as plan-memory has set it.
+int64_t slotOf(Value value);
+
+} // namespace mlir::bitnet
+
+#endif // BITNET_PASSES_PLANNING_H

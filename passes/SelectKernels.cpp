@@ -1,0 +1,130 @@
+//===- SelectKernels.cpp - Kernels and layouts from the CPU's tables ------===//
+//
+// Asks the kernel table how each matmul multiplies on this CPU, gives every
+// weight the layout that its kernel reads, and then a place in its record. A
+// weight with several readers (a tied embedding) must get one layout from all.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Passes.h"
+
+#include "dialect/Layouts.h"
+#include "mlir/IR/Builders.h"
+#include "targets/Kernels.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace mlir::bitnet {
+#define GEN_PASS_DEF_SELECTKERNELS
+#include "passes/Passes.h.inc"
+} // namespace mlir::bitnet
+
+using namespace mlir;
+using namespace mlir::bitnet;
+
+/// Every weight starts on a cache line; every record on a page, so that the
+/// layers of a model can be advised separately.
+static constexpr int64_t kWeightAlign = 64;
+static constexpr int64_t kRecordAlign = 4096;
+
+static InputQuant inputKind(MatmulOp op) {
+  auto type = cast<RankedTensorType>(op.getInput().getType());
+  if (type.getElementType().isInteger(64))
+    return InputQuant::Sign;
+  return type.getDimSize(1) == 2 ? InputQuant::Int16 : InputQuant::Int8;
+}
+
+static LogicalResult setLayout(Operation *user, WeightOp weight,
+                               Layout layout) {
+  if (weight.getLayout() && *weight.getLayout() != layout)
+    return user->emitOpError()
+           << "wants weight '" << weight.getSymName() << "' in layout "
+           << stringifyEnum(layout) << ", another reader wants "
+           << stringifyEnum(*weight.getLayout());
+  weight.setLayout(layout);
+  return success();
+}
+
+/// Takes the kernel for `op` and hands its layout to the weights.
+///
+/// before: %y = bitnet.matmul %q …, [@w]
+/// after:  %y = bitnet.matmul %q …, [@w] kernel "trit2_vnni"
+static LogicalResult selectFor(MatmulOp op, const Cpu &cpu) {
+  for (Attribute ref : op.getWeights()) {
+    WeightOp weight = lookupWeight(op, cast<SymbolRefAttr>(ref));
+    const Kernel *kernel = selectKernel(cpu, weight.getQuant(), inputKind(op));
+    if (!kernel)
+      return op.emitOpError()
+             << "no kernel multiplies " << stringifyEnum(weight.getQuant())
+             << " weights with " << stringifyEnum(inputKind(op))
+             << " inputs on " << cpu.name;
+    if (op.getKernel() && *op.getKernel() != kernel->name)
+      return op.emitOpError() << "weights of one matmul need one kernel, got "
+                              << *op.getKernel() << " and " << kernel->name;
+    op.setKernel(kernel->name);
+    if (failed(setLayout(op, weight, kernel->layout)))
+      return failure();
+  }
+  return success();
+}
+
+/// Lays the weights of a record out one after the other: codes, then scales.
+static void placeWeights(RecordOp record, int64_t &end) {
+  int64_t size = 0;
+  for (WeightOp weight : record.getBody().getOps<WeightOp>()) {
+    if (!weight.getLayout()) // No kernel reads it: vectors, tables, embeddings.
+      weight.setLayout(weight.getQuant() == WeightQuant::Float ? Layout::F32
+                                                               : Layout::U8R64);
+    const LayoutInfo &info = getLayoutInfo(*weight.getLayout());
+    int64_t n = weight.isMatrix() ? weight.getRows() : 1;
+    int64_t k = weight.isMatrix() ? weight.getCols() : weight.getRows();
+    weight.setOffset(size);
+    size += llvm::alignTo(codeBytes(info.layout, n, k), kWeightAlign);
+    if (weight.getQuant() == WeightQuant::Float)
+      continue;
+    // Rows that pad a bit layout would not be zero without their own scale.
+    if (info.layout == Layout::Bit1R16)
+      weight.setScaleRows(n);
+    int64_t scales =
+        weight.getScaleRows() == 1
+            ? 1
+            : llvm::alignTo(n, std::max<int64_t>(info.rowBlock, 64));
+    weight.setScaleOffset(size);
+    size += llvm::alignTo(scales * 4, kWeightAlign);
+  }
+  end = llvm::alignTo(end, kRecordAlign);
+  record.setOffset(end);
+  record.setStride(llvm::alignTo(size, kWeightAlign));
+  end += *record.getStride() * record.getCount();
+}
+
+namespace {
+struct SelectKernelsPass : bitnet::impl::SelectKernelsBase<SelectKernelsPass> {
+  using SelectKernelsBase::SelectKernelsBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    const Cpu *cpu = lookupCpu(target);
+    if (!cpu) {
+      module.emitError() << "unknown target '" << target << "'";
+      return signalPassFailure();
+    }
+    WalkResult walked = module.walk([&](Operation *op) {
+      if (auto matmul = dyn_cast<MatmulOp>(op))
+        return failed(selectFor(matmul, *cpu)) ? WalkResult::interrupt()
+                                               : WalkResult::advance();
+      if (auto embed = dyn_cast<EmbedOp>(op))
+        if (failed(setLayout(op, lookupWeight(op, embed.getWeight()),
+                             Layout::U8R64)))
+          return WalkResult::interrupt();
+      return WalkResult::advance();
+    });
+    if (walked.wasInterrupted())
+      return signalPassFailure();
+    int64_t end = 0;
+    for (RecordOp record : module.getOps<RecordOp>())
+      placeWeights(record, end);
+    Builder builder(&getContext());
+    module->setAttr("bitnet.weight_bytes", builder.getI64IntegerAttr(end));
+  }
+};
+} // namespace
