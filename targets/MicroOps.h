@@ -25,10 +25,6 @@ void populateMicroOpPatterns(const Cpu &cpu, RewritePatternSet &patterns);
 /// The dialects that the patterns may produce.
 void registerMicroOpDialects(DialectRegistry &registry);
 
-/// Per instruction set; called by populateMicroOpPatterns.
-void populateGenericMicroOps(const Cpu &cpu, RewritePatternSet &patterns);
-void populateX86MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
-
 } // namespace mlir::bitnet
 
 #endif // BITNET_TARGETS_MICROOPS_H

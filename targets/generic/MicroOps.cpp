@@ -1,0 +1,161 @@
+//===- MicroOps.cpp - Micro-ops in plain vector arithmetic ----------------===//
+//
+// Fits every CPU. The forms are chosen so that LLVM finds the good instruction
+// where there is one (pmaddwd), and so that no library function is needed:
+// generated objects link without one.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/Dialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "targets/Isa.h"
+
+using namespace mlir;
+using namespace mlir::bitnet;
+
+namespace {
+
+/// Writes vector arithmetic as expressions.
+struct Emit {
+  OpBuilder &b;
+  Location loc;
+
+  Value constant(VectorType type, int64_t bits) {
+    return arith::ConstantOp::create(
+        b, loc,
+        DenseElementsAttr::get(type,
+                               b.getIntegerAttr(type.getElementType(), bits)));
+  }
+  VectorType i32() { return VectorType::get({16}, b.getI32Type()); }
+  VectorType f32() { return VectorType::get({16}, b.getF32Type()); }
+  Value int32(int64_t bits) { return constant(i32(), bits); }
+  Value asFloat(Value v) { return arith::BitcastOp::create(b, loc, f32(), v); }
+  Value asInt(Value v) { return arith::BitcastOp::create(b, loc, i32(), v); }
+  Value float32(int64_t bits) { return asFloat(int32(bits)); }
+
+  Value band(Value x, Value y) { return arith::AndIOp::create(b, loc, x, y); }
+  Value bor(Value x, Value y) { return arith::OrIOp::create(b, loc, x, y); }
+  Value bxor(Value x, Value y) { return arith::XOrIOp::create(b, loc, x, y); }
+  Value add(Value x, Value y) { return arith::AddIOp::create(b, loc, x, y); }
+  Value sub(Value x, Value y) { return arith::SubIOp::create(b, loc, x, y); }
+  Value shl(Value x, Value y) { return arith::ShLIOp::create(b, loc, x, y); }
+  Value lshr(Value x, Value y) { return arith::ShRUIOp::create(b, loc, x, y); }
+  Value ashr(Value x, Value y) { return arith::ShRSIOp::create(b, loc, x, y); }
+  Value fadd(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
+  Value fsub(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
+  Value select(arith::CmpIPredicate p, Value x, Value y, Value t, Value f) {
+    Value cond = arith::CmpIOp::create(b, loc, p, x, y);
+    return arith::SelectOp::create(b, loc, cond, t, f);
+  }
+};
+
+/// Even and odd bytes become i16, and each i32 lane is the sum of two products
+/// of i16. Written as one multiplication of twice the lanes whose neighbours
+/// are added, LLVM makes one pmaddwd of it on SSE2 and AVX2: u8 x i8 in i16
+/// never overflows, which pmaddubsw would.
+struct DotU8I8 : OpRewritePattern<DotU8I8Op> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DotU8I8Op op,
+                                PatternRewriter &rewriter) const override {
+    Emit e{rewriter, op.getLoc()};
+    auto i16 = VectorType::get({32}, rewriter.getI16Type());
+    Value a = vector::BitCastOp::create(rewriter, e.loc, i16, op.getA());
+    Value b = vector::BitCastOp::create(rewriter, e.loc, i16, op.getB());
+    Value eight = e.constant(i16, 8);
+    Value even = pairSums(e, e.band(a, e.constant(i16, 255)),
+                          e.ashr(e.shl(b, eight), eight));
+    Value odd = pairSums(e, e.lshr(a, eight), e.ashr(b, eight));
+    rewriter.replaceOp(op, e.add(e.add(op.getAcc(), even), odd));
+    return success();
+  }
+
+  static Value pairSums(Emit &e, Value x, Value y) {
+    auto wide = VectorType::get({32}, e.b.getI32Type());
+    Value product = arith::MulIOp::create(
+        e.b, e.loc, arith::ExtSIOp::create(e.b, e.loc, wide, x),
+        arith::ExtSIOp::create(e.b, e.loc, wide, y));
+    SmallVector<int64_t> first, second;
+    for (int64_t i = 0; i < 16; ++i) {
+      first.push_back(2 * i);
+      second.push_back(2 * i + 1);
+    }
+    return e.add(
+        vector::ShuffleOp::create(e.b, e.loc, product, product, first),
+        vector::ShuffleOp::create(e.b, e.loc, product, product, second));
+  }
+};
+
+/// Moves exponent and mantissa into place and adds the difference of the
+/// biases; the smallest exponent (zeros and denormals) is given an implicit one
+/// that a subtraction takes away again. No intermediate is a denormal f32, so
+/// the result does not depend on how the CPU is set to treat those.
+struct ExtendF16 : OpRewritePattern<ExtendF16Op> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ExtendF16Op op,
+                                PatternRewriter &rewriter) const override {
+    Emit e{rewriter, op.getLoc()};
+    constexpr int64_t kMaxExponent = 0x7c00 << 13;
+    constexpr int64_t kBias = (127 - 15) << 23;
+    constexpr int64_t kOne = 1 << 23;
+    Value bits =
+        arith::ExtUIOp::create(rewriter, e.loc, e.i32(), op.getInput());
+    Value sign = e.shl(e.band(bits, e.int32(0x8000)), e.int32(16));
+    Value body = e.shl(e.band(bits, e.int32(0x7fff)), e.int32(13));
+    Value exponent = e.band(body, e.int32(kMaxExponent));
+    Value normal = e.add(body, e.int32(kBias));
+    // Infinities: the largest exponent stays the largest.
+    Value infinite = e.add(body, e.int32(2 * kBias));
+    Value denormal =
+        e.asInt(e.fsub(e.asFloat(e.add(body, e.int32(kBias + kOne))),
+                       e.float32(kBias + kOne)));
+    Value result = e.select(arith::CmpIPredicate::eq, exponent,
+                            e.int32(kMaxExponent), infinite, normal);
+    result = e.select(arith::CmpIPredicate::eq, exponent, e.int32(0), denormal,
+                      result);
+    rewriter.replaceOp(op, e.asFloat(e.bor(result, sign)));
+    return success();
+  }
+};
+
+/// Rounds by adding half a unit, less one unless the result would be odd. For
+/// results that are denormal in f16 an addition of 0.5 does the rounding: the
+/// last bit of its sum weighs as much as theirs.
+struct TruncateF16 : OpRewritePattern<TruncateF16Op> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(TruncateF16Op op,
+                                PatternRewriter &rewriter) const override {
+    Emit e{rewriter, op.getLoc()};
+    constexpr int64_t kLargest = 0x477fe000;       // 65504
+    constexpr int64_t kSmallestNormal = 113 << 23; // 2^-14
+    constexpr int64_t kHalf = 126 << 23;           // 0.5
+    constexpr int64_t kBias = (127 - 15) << 23;
+    Value bits = e.asInt(op.getInput());
+    Value sign = e.band(bits, e.int32(0x80000000));
+    Value size = e.bxor(bits, sign);
+    // Sizes are positive floats: they compare as integers.
+    Value large = e.int32(kLargest);
+    size = e.select(arith::CmpIPredicate::slt, size, large, size, large);
+    Value odd = e.band(e.lshr(size, e.int32(13)), e.int32(1));
+    Value normal =
+        e.lshr(e.add(e.add(size, e.int32(0xfff - kBias)), odd), e.int32(13));
+    Value denormal = e.sub(e.asInt(e.fadd(e.asFloat(size), e.float32(kHalf))),
+                           e.int32(kHalf));
+    Value result = e.select(arith::CmpIPredicate::slt, size,
+                            e.int32(kSmallestNormal), denormal, normal);
+    result = e.bor(result, e.lshr(sign, e.int32(16)));
+    auto i16 = VectorType::get({16}, rewriter.getI16Type());
+    rewriter.replaceOpWithNewOp<arith::TruncIOp>(op, i16, result);
+    return success();
+  }
+};
+
+} // namespace
+
+void mlir::bitnet::populateGenericMicroOps(RewritePatternSet &patterns) {
+  patterns.add<DotU8I8, ExtendF16, TruncateF16>(patterns.getContext(),
+                                                kGenericBenefit);
+}
