@@ -1,0 +1,260 @@
+//===- BenchCommand.cpp - `bench`: load time and speed --------------------===//
+//
+// Every number is the median of several repeats with the extremes beside it:
+// one number without its spread says little on a shared machine.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/Cli.h"
+#include "runtime/Sampler.h"
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+namespace bitnet {
+
+namespace {
+struct BenchArguments {
+  int64_t threads = 0, prompt = 128, generate = 32, repeat = 5, depth = 0;
+  bool json = false;
+};
+
+struct Spread {
+  double median = 0, min = 0, max = 0;
+};
+
+struct BenchResult {
+  Spread load, firstToken, prefill, decode;
+  uint64_t peakBytes = 0;
+  unsigned threads = 0;
+};
+} // namespace
+
+static Spread spreadOf(std::vector<double> samples) {
+  if (samples.empty())
+    return {};
+  std::sort(samples.begin(), samples.end());
+  size_t middle = samples.size() / 2;
+  double median = samples.size() % 2
+                      ? samples[middle]
+                      : (samples[middle - 1] + samples[middle]) / 2;
+  return {median, samples.front(), samples.back()};
+}
+
+/// VmHWM of this process, in bytes.
+static uint64_t peakMemory() {
+  std::string status, error;
+  if (!readFile("/proc/self/status", status, &error))
+    return 0;
+  size_t at = status.find("VmHWM:");
+  return at == std::string::npos
+             ? 0
+             : strtoull(status.c_str() + at + strlen("VmHWM:"), nullptr, 10) *
+                   1024;
+}
+
+int readyProbe(const bitnet_model &model, const Arguments &arguments) {
+  int64_t threads = 0, fd = 0;
+  std::string error;
+  if (arguments.size() != 2 || !parseInteger(arguments[0], 0, 4096, threads) ||
+      !parseInteger(arguments[1], 0, INT32_MAX, fd))
+    return ExitUsage;
+  if (model.tokenizer.size && !openTokenizer(model, &error))
+    return fail(error);
+  SessionOptions options;
+  options.threads = static_cast<unsigned>(threads);
+  auto session = Session::create(model, options, &error);
+  if (!session)
+    return fail(error);
+  return ::write(static_cast<int>(fd), "r", 1) == 1 ? ExitOk : ExitError;
+}
+
+/// Seconds from the start of a new process of this program until it could take
+/// a prompt; negative if it cannot be started.
+static double measureLoad(int64_t threads) {
+  int ends[2];
+  if (pipe(ends) != 0)
+    return -1;
+  // The child must not hold the reading end open.
+  fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+  std::string threadsText = std::to_string(threads),
+              fdText = std::to_string(ends[1]);
+  char name[] = "program", command[] = "ready-probe";
+  char *arguments[] = {name, command, threadsText.data(), fdText.data(),
+                       nullptr};
+  const double start = now();
+  pid_t child = 0;
+  double seconds = -1;
+  if (posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, arguments,
+                  environ) == 0) {
+    close(ends[1]);
+    char ready = 0;
+    if (read(ends[0], &ready, 1) == 1)
+      seconds = now() - start;
+    waitpid(child, nullptr, 0);
+  } else {
+    close(ends[1]);
+  }
+  close(ends[0]);
+  return seconds;
+}
+
+static bool measure(const bitnet_model &model, const BenchArguments &arguments,
+                    BenchResult &result, std::string *error) {
+  std::vector<double> load, firstToken, prefill, decode;
+  for (int64_t i = 0; i < arguments.repeat; ++i)
+    if (double seconds = measureLoad(arguments.threads); seconds >= 0)
+      load.push_back(seconds);
+
+  SessionOptions options;
+  options.threads = static_cast<unsigned>(arguments.threads);
+  auto session = Session::create(model, options, error);
+  if (!session)
+    return false;
+  result.threads = session->threads();
+  // Any ids will do: the work does not depend on them.
+  auto makeTokens = [&](int64_t count) {
+    std::vector<int32_t> ids(static_cast<size_t>(count));
+    for (size_t i = 0; i < ids.size(); ++i)
+      ids[i] = static_cast<int32_t>((i * 7919 + 17) % model.vocab_size);
+    return ids;
+  };
+  const std::vector<int32_t> before = makeTokens(arguments.depth),
+                             prompt = makeTokens(arguments.prompt);
+  SamplerOptions greedy;
+  greedy.temperature = 0;
+  Sampler sampler(greedy);
+  const int32_t sequence = session->createSequence();
+  if (!session->append(sequence, before, Session::Want::Nothing, error))
+    return false;
+  // One round more than asked for: the first one reads the weights from disk.
+  for (int64_t round = 0; round <= arguments.repeat; ++round) {
+    session->truncate(sequence, static_cast<uint32_t>(arguments.depth));
+    const double start = now();
+    if (!session->append(sequence, prompt, Session::Want::Last, error))
+      return false;
+    int32_t id = sampler.sample({session->logits(), model.vocab_size});
+    const double first = now();
+    for (int64_t i = 0; i < arguments.generate; ++i) {
+      if (!session->append(sequence, {&id, 1}, Session::Want::Last, error))
+        return false;
+      id = sampler.sample({session->logits(), model.vocab_size});
+    }
+    const double end = now();
+    if (round == 0)
+      continue;
+    firstToken.push_back(first - start);
+    prefill.push_back(static_cast<double>(arguments.prompt) / (first - start));
+    if (arguments.generate)
+      decode.push_back(static_cast<double>(arguments.generate) / (end - first));
+  }
+  result.load = spreadOf(load);
+  result.firstToken = spreadOf(firstToken);
+  result.prefill = spreadOf(prefill);
+  result.decode = spreadOf(decode);
+  result.peakBytes = peakMemory();
+  return true;
+}
+
+static std::string asJson(const char *name, const Spread &spread,
+                          double factor) {
+  return " " + quoteJson(name) +
+         ": {\"median\": " + jsonNumber(spread.median * factor) +
+         ", \"min\": " + jsonNumber(spread.min * factor) +
+         ", \"max\": " + jsonNumber(spread.max * factor) + "},\n";
+}
+
+static void printRow(const char *name, const Spread &spread, double factor,
+                     const char *unit) {
+  printf("%-18s %10.2f %s   (%.2f .. %.2f)\n", name, spread.median * factor,
+         unit, spread.min * factor, spread.max * factor);
+}
+
+static void print(const bitnet_model &model, const BenchArguments &arguments,
+                  const BenchResult &result) {
+  const double weightBytes = static_cast<double>(model.weight_bytes_per_token);
+  const double bandwidth = result.decode.median * weightBytes * 1e-9;
+  if (arguments.json) {
+    std::string text =
+        "{\n \"model\": " + quoteJson(model.name) +
+        ",\n \"target\": " + quoteJson(model.target) +
+        ",\n \"compiler\": " + quoteJson(model.compiler) +
+        ",\n \"threads\": " + std::to_string(result.threads) +
+        ",\n \"prompt_tokens\": " + std::to_string(arguments.prompt) +
+        ",\n \"generated_tokens\": " + std::to_string(arguments.generate) +
+        ",\n \"depth\": " + std::to_string(arguments.depth) +
+        ",\n \"repeats\": " + std::to_string(arguments.repeat) + ",\n";
+    text += asJson("load_ms", result.load, 1e3);
+    text += asJson("first_token_ms", result.firstToken, 1e3);
+    text += asJson("prefill_tokens_per_second", result.prefill, 1);
+    text += asJson("decode_tokens_per_second", result.decode, 1);
+    text += " \"weight_bytes_per_token\": " +
+            std::to_string(model.weight_bytes_per_token) +
+            ",\n \"decode_gb_per_second\": " + jsonNumber(bandwidth) +
+            ",\n \"peak_memory_bytes\": " + std::to_string(result.peakBytes) +
+            "\n}";
+    puts(text.c_str());
+    return;
+  }
+  printf("%s, %u threads, %lld repeats: median (min .. max)\n", model.name,
+         result.threads, static_cast<long long>(arguments.repeat));
+  printRow("load", result.load, 1e3, "ms      ");
+  printRow("first token", result.firstToken, 1e3, "ms      ");
+  printRow("prefill", result.prefill, 1, "tokens/s");
+  printRow("decode", result.decode, 1, "tokens/s");
+  printf("%-18s %10.2f MB a token, %.2f GB/s\n", "weights read",
+         weightBytes * 1e-6, bandwidth);
+  printf("%-18s %10.1f MB\n", "peak memory",
+         static_cast<double>(result.peakBytes) * 1e-6);
+}
+
+int benchCommand(const bitnet_model &model, const std::string &program,
+                 const Arguments &commandLine) {
+  BenchArguments arguments;
+  std::string error;
+  if (!defaultThreads(arguments.threads, &error))
+    return fail(error);
+  Options options(program, "bench [OPTIONS]",
+                  "Measures the time from the start of the program until it is "
+                  "ready, the time to the\nfirst token of a prompt, and the "
+                  "speed of prefill and decode.");
+  const int64_t most = model.max_position;
+  arguments.prompt = std::min<int64_t>(arguments.prompt, (most + 1) / 2);
+  arguments.generate =
+      std::min<int64_t>(arguments.generate, most - arguments.prompt);
+  options.value("--prompt", arguments.prompt, "N", "tokens in the prompt (128)",
+                1, most);
+  options.value("--gen", arguments.generate, "N",
+                "tokens to decode after it (32)", 0, most);
+  options.value("--depth", arguments.depth, "N",
+                "tokens already in the context before both (0)", 0, most);
+  options.value("--repeat", arguments.repeat, "R",
+                "repeats after one that warms up (5)", 1, 100000);
+  options.flag("--json", arguments.json, "write one JSON object");
+  addThreads(options, arguments.threads);
+  options.example("bench");
+  options.example("bench --threads 4 --prompt 512 --gen 64 --json");
+  Arguments positional;
+  if (int code =
+          parseOptions(options, program, "bench", commandLine, 0, positional);
+      code >= 0)
+    return code;
+  if (arguments.prompt + arguments.generate + arguments.depth > most)
+    return fail("--depth, --prompt and --gen need " +
+                std::to_string(arguments.prompt + arguments.generate +
+                               arguments.depth) +
+                " tokens, the context holds " + std::to_string(most));
+  BenchResult result;
+  if (!measure(model, arguments, result, &error))
+    return fail(error);
+  print(model, arguments, result);
+  return ExitOk;
+}
+
+} // namespace bitnet

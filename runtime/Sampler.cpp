@@ -1,0 +1,119 @@
+//===- Sampler.cpp - From logits to the next token ------------------------===//
+
+#include "runtime/Sampler.h"
+#include "runtime/PortableMath.h"
+#include <algorithm>
+#include <cmath>
+
+namespace bitnet {
+
+static bool isBetter(const Candidate &a, const Candidate &b) {
+  return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
+}
+
+void bestTokens(std::span<const float> logits, size_t count,
+                std::vector<Candidate> &best) {
+  best.clear();
+  count = std::min(count, logits.size());
+  if (count == 0)
+    return;
+  // A heap with the worst kept token on top: for the usual small counts nearly
+  // every logit costs one comparison.
+  for (size_t i = 0; i < logits.size(); ++i) {
+    Candidate candidate{static_cast<int32_t>(i),
+                        std::isnan(logits[i]) ? -HUGE_VALF : logits[i]};
+    if (best.size() < count) {
+      best.push_back(candidate);
+      if (best.size() == count)
+        std::make_heap(best.begin(), best.end(), isBetter);
+    } else if (isBetter(candidate, best.front())) {
+      std::pop_heap(best.begin(), best.end(), isBetter);
+      best.back() = candidate;
+      std::push_heap(best.begin(), best.end(), isBetter);
+    }
+  }
+  std::sort(best.begin(), best.end(), isBetter);
+}
+
+void Sampler::accept(int32_t id) { history.push_back(id); }
+
+void Sampler::penalize(std::span<const float> logits) {
+  penalized.assign(logits.begin(), logits.end());
+  size_t count = options.repeatLastN < 0
+                     ? history.size()
+                     : std::min<size_t>(history.size(), options.repeatLastN);
+  std::vector<int32_t> recent(history.end() - count, history.end());
+  std::sort(recent.begin(), recent.end());
+  recent.erase(std::unique(recent.begin(), recent.end()), recent.end());
+  for (int32_t id : recent) {
+    if (id < 0 || static_cast<size_t>(id) >= penalized.size())
+      continue;
+    float &logit = penalized[id];
+    logit = logit <= 0 ? logit * options.repeatPenalty
+                       : logit / options.repeatPenalty;
+  }
+}
+
+double Sampler::nextRandom() {
+  // SplitMix64 over a counter: the n-th draw depends on seed and n alone.
+  uint64_t z = options.seed + 0x9E3779B97F4A7C15ull * ++draws;
+  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9ull;
+  z = (z ^ z >> 27) * 0x94D049BB133111EBull;
+  z ^= z >> 31;
+  return static_cast<double>(z >> 11) * 0x1p-53;
+}
+
+int32_t Sampler::sample(std::span<const float> logits) {
+  if (options.repeatPenalty != 1.0f && options.repeatLastN != 0) {
+    penalize(logits);
+    logits = penalized;
+  }
+  const bool greedy = !(options.temperature > 0);
+  size_t keep = greedy             ? 1
+                : options.topK > 0 ? static_cast<size_t>(options.topK)
+                                   : logits.size();
+  bestTokens(logits, keep, candidates);
+  if (candidates.empty())
+    return 0;
+  const float best = candidates.front().logit;
+  // Infinite or missing logits have no probabilities.
+  if (greedy || !std::isfinite(best))
+    return candidates.front().id;
+
+  auto computeWeights = [&](double temperature) {
+    weights.resize(candidates.size());
+    double sum = 0;
+    for (size_t i = 0; i < candidates.size(); ++i)
+      sum += weights[i] = portableExp(
+          (static_cast<double>(candidates[i].logit) - best) / temperature);
+    return sum;
+  };
+  if (options.topP < 1.0f) {
+    const double limit = options.topP * computeWeights(1.0);
+    double sum = 0;
+    size_t count = 0;
+    while (count < candidates.size()) {
+      sum += weights[count++];
+      if (sum >= limit)
+        break;
+    }
+    candidates.resize(count);
+  }
+  if (options.minP > 0.0f) {
+    computeWeights(1.0);
+    size_t count = 1;
+    while (count < candidates.size() && weights[count] >= options.minP)
+      ++count;
+    candidates.resize(count);
+  }
+  const double target = nextRandom() * computeWeights(options.temperature);
+  double sum = 0;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    sum += weights[i];
+    if (target < sum)
+      return candidates[i].id;
+  }
+  return candidates.front().id;
+}
+
+} // namespace bitnet
