@@ -1,0 +1,72 @@
+//===- KernelsTest.cpp - The kernel table ---------------------------------===//
+
+#include "targets/Kernels.h"
+#include "llvm/Support/raw_ostream.h"
+#include <gtest/gtest.h>
+#include <set>
+
+using namespace mlir::bitnet;
+
+namespace {
+struct Selection {
+  const char *cpu;
+  WeightQuant weight;
+  InputQuant input;
+  const char *kernel;
+};
+} // namespace
+
+TEST(Kernels, FirstRowThatFitsWins) {
+  constexpr auto Ternary = WeightQuant::Ternary, Binary = WeightQuant::Binary,
+                 Byte = WeightQuant::Int8;
+  const Selection selections[] = {
+      {"generic", Ternary, InputQuant::Int8, "trit2_generic"},
+      {"x86-64-v3", Ternary, InputQuant::Int8, "trit2_generic"},
+      {"znver4", Ternary, InputQuant::Int8, "trit2_vnni"},
+      {"sapphirerapids", Ternary, InputQuant::Int8, "trit2_vnni"},
+      {"generic", Byte, InputQuant::Int16, "u8_generic"},
+      {"znver4", Byte, InputQuant::Int16, "u8_vnni"},
+      {"znver4", Byte, InputQuant::Int8, "u8_i8_vnni"},
+      {"x86-64-v3", Binary, InputQuant::Sign, "bit1_generic"},
+      {"znver4", Binary, InputQuant::Sign, "bit1_vpopcntdq"},
+      {"znver4", Binary, InputQuant::Int8, "sign2_vnni"},
+  };
+  for (const Selection &s : selections) {
+    const Kernel *kernel = selectKernel(*lookupCpu(s.cpu), s.weight, s.input);
+    ASSERT_NE(kernel, nullptr) << s.cpu << " " << s.kernel;
+    EXPECT_EQ(kernel->name, s.kernel) << s.cpu;
+    EXPECT_EQ(layoutFor(*lookupCpu(s.cpu), s.weight, s.input), kernel->layout);
+  }
+}
+
+// A new row may only make a kernel faster, never the only one.
+TEST(Kernels, EveryPairHasAGenericRowAndItIsLast) {
+  std::set<std::string> names;
+  for (const Kernel &kernel : allKernels()) {
+    EXPECT_TRUE(names.insert(kernel.name.str()).second);
+    EXPECT_EQ(lookupKernel(kernel.name), &kernel);
+    EXPECT_NE(selectKernel(*lookupCpu("generic"), kernel.weight, kernel.input),
+              nullptr)
+        << kernel.name.str();
+    if (kernel.features.empty())
+      for (const Kernel *k = &kernel + 1; k != allKernels().end(); ++k)
+        EXPECT_FALSE(k->weight == kernel.weight && k->input == kernel.input)
+            << k->name.str() << " is hidden by " << kernel.name.str();
+  }
+}
+
+TEST(Kernels, FloatsHaveOneLayoutAndNoKernel) {
+  const Cpu &cpu = *lookupCpu("znver4");
+  EXPECT_EQ(layoutFor(cpu, WeightQuant::Float, InputQuant::Int8), Layout::F32);
+  EXPECT_EQ(selectKernel(cpu, WeightQuant::Float, InputQuant::Int8), nullptr);
+}
+
+TEST(Kernels, PrintTargetsNamesEveryRow) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  printTargets(os);
+  for (const Cpu &cpu : allCpus())
+    EXPECT_NE(text.find(cpu.name.str()), std::string::npos);
+  for (const Kernel &kernel : allKernels())
+    EXPECT_NE(text.find(kernel.name.str()), std::string::npos);
+}

@@ -1,0 +1,199 @@
+//===- MicroOpsTest.cpp - Micro-ops against scalar code -------------------===//
+//
+// Every lowering of every row that this machine can run must agree with plain
+// C++ to the last bit: all 65536 halves one way, all kinds of floats the other
+// way, and random and extreme integers for the dot product.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Jit.h"
+
+#include <cmath>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <random>
+
+using namespace mlir;
+using namespace mlir::bitnet;
+
+static constexpr const char *kText = R"mlir(
+func.func @dot(%acc: !llvm.ptr, %a: !llvm.ptr, %b: !llvm.ptr) {
+  %0 = llvm.load %acc {alignment = 1 : i64} : !llvm.ptr -> vector<16xi32>
+  %1 = llvm.load %a {alignment = 1 : i64} : !llvm.ptr -> vector<64xi8>
+  %2 = llvm.load %b {alignment = 1 : i64} : !llvm.ptr -> vector<64xi8>
+  %3 = bitnet.dot_u8i8 %0, %1, %2 : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  llvm.store %3, %acc {alignment = 1 : i64} : vector<16xi32>, !llvm.ptr
+  return
+}
+func.func @extend(%in: !llvm.ptr, %out: !llvm.ptr) {
+  %0 = llvm.load %in {alignment = 1 : i64} : !llvm.ptr -> vector<16xi16>
+  %1 = bitnet.extend_f16 %0 : vector<16xi16> -> vector<16xf32>
+  llvm.store %1, %out {alignment = 1 : i64} : vector<16xf32>, !llvm.ptr
+  return
+}
+func.func @truncate(%in: !llvm.ptr, %out: !llvm.ptr) {
+  %0 = llvm.load %in {alignment = 1 : i64} : !llvm.ptr -> vector<16xf32>
+  %1 = bitnet.truncate_f16 %0 : vector<16xf32> -> vector<16xi16>
+  llvm.store %1, %out {alignment = 1 : i64} : vector<16xi16>, !llvm.ptr
+  return
+}
+)mlir";
+
+//===----------------------------------------------------------------------===//
+// The reference, by arithmetic in double instead of by bits
+//===----------------------------------------------------------------------===//
+
+static float extendReference(uint16_t bits) {
+  int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  double size = exponent == 31  ? INFINITY
+                : exponent == 0 ? std::ldexp(mantissa, -24)
+                                : std::ldexp(1024 + mantissa, exponent - 25);
+  return static_cast<float>(bits & 0x8000 ? -size : size);
+}
+
+static uint16_t truncateReference(float value) {
+  uint16_t sign = std::signbit(value) ? 0x8000 : 0;
+  double size = std::fabs(value);
+  if (size >= 65504)
+    return sign | 0x7bff;
+  if (size == 0)
+    return sign;
+  // Units of the last place: of denormals and the smallest normals 2^-24.
+  int exponent = 0;
+  std::frexp(size, &exponent);
+  int unit = std::max(exponent - 11, -24);
+  auto mantissa = static_cast<int>(std::nearbyint(std::ldexp(size, -unit)));
+  // A mantissa that rounds up to the next power of two carries into the
+  // exponent by itself.
+  return sign | static_cast<uint16_t>(mantissa + ((unit + 24) << 10));
+}
+
+static uint32_t bitsOf(float f) {
+  uint32_t u;
+  std::memcpy(&u, &f, 4);
+  return u;
+}
+static float floatOf(uint32_t u) {
+  float f;
+  std::memcpy(&f, &u, 4);
+  return f;
+}
+
+//===----------------------------------------------------------------------===//
+// Per row
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct Variant {
+  const Cpu *cpu;
+  bool generic;
+};
+
+class MicroOps : public testing::TestWithParam<Variant> {
+protected:
+  void SetUp() override {
+    const Cpu &cpu = *GetParam().cpu;
+    if (!hostRuns(cpu))
+      GTEST_SKIP() << "this machine lacks features of " << cpu.name.str();
+    module = lower(context, kText, cpu, GetParam().generic);
+    jit.emplace(*module, cpu);
+  }
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module;
+  std::optional<Jit> jit;
+};
+} // namespace
+
+TEST_P(MicroOps, DotIsExact) {
+  auto *dot = jit->get<void(int32_t *, const uint8_t *, const int8_t *)>("dot");
+  std::mt19937 random(1);
+  for (int round = 0; round < 4000; ++round) {
+    int32_t acc[16], expected[16];
+    uint8_t a[64];
+    int8_t b[64];
+    for (int i = 0; i < 64; ++i) {
+      // Extremes in all combinations every other round: 4 * 255 * -128.
+      a[i] = round % 2 ? random() : random() % 2 ? 255 : 0;
+      b[i] = round % 2 ? random() : random() % 2 ? -128 : 127;
+    }
+    for (int i = 0; i < 16; ++i) {
+      acc[i] = static_cast<int32_t>(random()) / 4;
+      expected[i] = acc[i];
+      for (int j = 0; j < 4; ++j)
+        expected[i] += a[4 * i + j] * b[4 * i + j];
+    }
+    dot(acc, a, b);
+    ASSERT_EQ(std::memcmp(acc, expected, sizeof acc), 0) << "round " << round;
+  }
+}
+
+TEST_P(MicroOps, DotWrapsAround) {
+  auto *dot = jit->get<void(int32_t *, const uint8_t *, const int8_t *)>("dot");
+  int32_t acc[16];
+  uint8_t a[64];
+  int8_t b[64];
+  std::fill(acc, acc + 16, INT32_MAX);
+  std::fill(a, a + 64, 1);
+  std::fill(b, b + 64, 1);
+  dot(acc, a, b);
+  EXPECT_EQ(acc[0], INT32_MIN + 3);
+}
+
+TEST_P(MicroOps, ExtendsEveryHalf) {
+  auto *extend = jit->get<void(const uint16_t *, float *)>("extend");
+  for (uint32_t first = 0; first < 0x10000; first += 16) {
+    uint16_t in[16];
+    float out[16];
+    for (int i = 0; i < 16; ++i)
+      in[i] = first + i;
+    extend(in, out);
+    for (int i = 0; i < 16; ++i)
+      if ((in[i] & 0x7fff) <= 0x7c00) // Not of NaN, which never gets there.
+        ASSERT_EQ(bitsOf(out[i]), bitsOf(extendReference(in[i])))
+            << "half " << in[i];
+  }
+}
+
+TEST_P(MicroOps, TruncatesEveryKindOfFloat) {
+  auto *truncate = jit->get<void(const float *, uint16_t *)>("truncate");
+  std::vector<float> values;
+  // Every half, the middle to the next one (a tie) and the floats beside both.
+  for (uint32_t half = 0; half < 0x7c00; ++half) {
+    float low = extendReference(half), high = extendReference(half + 1);
+    float middle = half == 0x7bff ? 65520.0f : (low + high) / 2;
+    for (float f : {low, middle})
+      for (int step = -1; step <= 1; ++step)
+        values.push_back(floatOf(bitsOf(f) + (bitsOf(f) ? step : 0)));
+  }
+  // Floats of every exponent, among them denormals and the largest.
+  std::mt19937 random(2);
+  for (int i = 0; i < 200000; ++i)
+    if (float f = floatOf(random()); std::isfinite(f))
+      values.push_back(f);
+  values.push_back(INFINITY);
+  for (size_t i = 0, n = values.size(); i < n; ++i)
+    values.push_back(-values[i]);
+  values.resize(values.size() / 16 * 16);
+  for (size_t first = 0; first < values.size(); first += 16) {
+    uint16_t out[16];
+    truncate(&values[first], out);
+    for (int i = 0; i < 16; ++i)
+      ASSERT_EQ(out[i], truncateReference(values[first + i]))
+          << values[first + i];
+  }
+}
+
+static std::vector<Variant> variants() {
+  std::vector<Variant> result;
+  for (const Cpu &cpu : allCpus())
+    for (bool generic : {false, true})
+      result.push_back({&cpu, generic});
+  return result;
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, MicroOps, testing::ValuesIn(variants()),
+                         [](const auto &info) {
+                           std::string name = info.param.cpu->name.str();
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name + (info.param.generic ? "_generic" : "");
+                         });
