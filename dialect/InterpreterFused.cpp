@@ -1,0 +1,165 @@
+//===- InterpreterFused.cpp - Decomposed and fused levels, dispatch -------===//
+//
+// The integer operations, alone and fused. Fused ones are written as the
+// composition that defines them: this is what makes a fusion pass testable.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/Interpreter.h"
+#include "dialect/InterpreterOps.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::bitnet;
+
+LogicalResult scalar::sameRows(Operation *op, const Tensor &a,
+                               const Tensor &b) {
+  if (a.rows() == b.rows())
+    return success();
+  return op->emitOpError("operands have ")
+         << a.rows() << " and " << b.rows() << " rows";
+}
+
+static int64_t planesOf(Value codes) {
+  return cast<RankedTensorType>(codes.getType()).getShape()[1];
+}
+
+template <typename OpTy>
+static LogicalResult setQuantized(OpTy op, scalar::Quantized q,
+                                  llvm::DenseMap<Value, Tensor> &values) {
+  values[op.getCodes()] = std::move(q.codes);
+  values[op.getScale()] = std::move(q.scale);
+  values[op.getSum()] = std::move(q.sum);
+  return success();
+}
+
+LogicalResult Interpreter::eval(QuantizeOp op, Frame &frame) {
+  return setQuantized(
+      op,
+      scalar::quantize(frame.values[op.getInput()], planesOf(op.getCodes())),
+      frame.values);
+}
+
+LogicalResult Interpreter::eval(BinarizeOp op, Frame &frame) {
+  frame.values[op.getResult()] = scalar::binarize(frame.values[op.getInput()]);
+  return success();
+}
+
+LogicalResult Interpreter::eval(PackOp op, Frame &frame) {
+  frame.values[op.getResult()] = scalar::pack(frame.values[op.getInput()]);
+  return success();
+}
+
+LogicalResult Interpreter::eval(DotOp op, Frame &frame) {
+  FailureOr<MatrixView> view = matrix(op, op.getWeight(), frame);
+  if (failed(view))
+    return failure();
+  WeightOp weight = lookupWeight(op, op.getWeight());
+  frame.values[op.getResult()] =
+      scalar::dot(frame.values[op.getInput()], view->codes, weight.getRows(),
+                  weight.getCols());
+  return success();
+}
+
+LogicalResult Interpreter::eval(DequantizeOp op, Frame &frame) {
+  FailureOr<MatrixView> view = matrix(op, op.getWeight(), frame);
+  if (failed(view))
+    return failure();
+  const Tensor &dots = frame.values[op.getInput()];
+  const Tensor *scale = op.getScale() ? &frame.values[op.getScale()] : nullptr;
+  if (dots.shape[1] < 1 || dots.shape[1] > (scale ? 2 : 1))
+    return op.emitOpError("has no meaning for ")
+           << dots.shape[1] << " planes " << (scale ? "with" : "without")
+           << " a token scale";
+  if (scale && failed(scalar::sameRows(op, dots, *scale)))
+    return failure();
+  frame.values[op.getResult()] = scalar::dequantize(dots, scale, view->scales);
+  return success();
+}
+
+LogicalResult Interpreter::eval(NormQuantizeOp op, Frame &frame) {
+  FailureOr<Tensor> y = norm(op, frame.values[op.getInput()], op.getGain(),
+                             op.getBias(), op.getEps(), frame);
+  if (failed(y))
+    return failure();
+  return setQuantized(op, scalar::quantize(*y, planesOf(op.getCodes())),
+                      frame.values);
+}
+
+LogicalResult Interpreter::eval(SignPackOp op, Frame &frame) {
+  frame.values[op.getResult()] =
+      scalar::pack(scalar::binarize(frame.values[op.getInput()]));
+  return success();
+}
+
+LogicalResult Interpreter::eval(NormSignPackOp op, Frame &frame) {
+  FailureOr<Tensor> y = norm(op, frame.values[op.getInput()], op.getGain(),
+                             op.getBias(), op.getEps(), frame);
+  if (failed(y))
+    return failure();
+  frame.values[op.getResult()] = scalar::pack(scalar::binarize(*y));
+  return success();
+}
+
+LogicalResult Interpreter::eval(MatmulOp op, Frame &frame) {
+  const Tensor &input = frame.values[op.getInput()];
+  const Tensor *scale = op.getScale() ? &frame.values[op.getScale()] : nullptr;
+  if (scale && (input.shape[1] < 1 || input.shape[1] > 2))
+    return op.emitOpError("has no meaning for ") << input.shape[1] << " planes";
+  if (scale && failed(scalar::sameRows(op, input, *scale)))
+    return failure();
+  SmallVector<Tensor, 3> y;
+  for (Attribute ref : op.getWeights()) {
+    FailureOr<Tensor> one =
+        linear(op, input, scale, cast<SymbolRefAttr>(ref), frame);
+    if (failed(one))
+      return failure();
+    y.push_back(std::move(*one));
+  }
+  if (op.getGlu()) {
+    y[0] = scalar::multiply(scalar::activation(*op.getGlu(), y[0]), y[1]);
+  } else if (op.getResidual()) {
+    const Tensor &residual = frame.values[op.getResidual()];
+    if (failed(scalar::sameRows(op, y[0], residual)))
+      return failure();
+    y[0] = scalar::add(y[0], residual);
+  }
+  for (auto [result, value] : llvm::zip(op.getResults(), y))
+    frame.values[result] = std::move(value);
+  return success();
+}
+
+LogicalResult Interpreter::eval(BarrierOp, Frame &) { return success(); }
+
+//===----------------------------------------------------------------------===//
+// Dispatch
+//===----------------------------------------------------------------------===//
+
+/// Whether everything but the number of rows is known from `type`.
+static bool hasStaticRows(Type type) {
+  auto ranked = dyn_cast<RankedTensorType>(type);
+  return ranked && ranked.getRank() > 0 &&
+         !ShapedType::isDynamicShape(ranked.getShape().drop_front());
+}
+
+LogicalResult Interpreter::runOp(Operation *op, Frame &frame) {
+  return TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<arith::ConstantOp, func::CallOp, func::ReturnOp, EmbedOp, RepeatOp,
+            GatherLogitsOp, RMSNormOp, LinearOp, RopeOp, KVAppendOp,
+            AttentionOp, ActivationOp, MulOp, AddOp, QuantizeOp, BinarizeOp,
+            PackOp, DotOp, DequantizeOp, NormQuantizeOp, SignPackOp,
+            NormSignPackOp, MatmulOp, BarrierOp>([&](auto typed) {
+        for (Type type : op->getResultTypes())
+          if (!hasStaticRows(type))
+            return LogicalResult(
+                op->emitOpError("has no meaning for a value of type ") << type);
+        return eval(typed, frame);
+      })
+      .Default([](Operation *other) {
+        return other->emitOpError(
+            "has no meaning in the reference interpreter");
+      });
+}

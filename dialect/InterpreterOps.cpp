@@ -1,0 +1,290 @@
+//===- InterpreterOps.cpp - Arithmetic of the interpreter -----------------===//
+//
+// Every sum below states its order. Compiled with -ffp-contract=off: a product
+// that is added is rounded first, as in the generated code.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/InterpreterOps.h"
+#include "dialect/ScalarMath.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::bitnet;
+using namespace mlir::bitnet::scalar;
+
+/// Applies `f` to all elements of one or two tensors of the same shape.
+template <typename F> static Tensor map(const Tensor &x, F f) {
+  Tensor::Floats out(x.floats().size());
+  for (size_t i = 0; i < out.size(); ++i)
+    out[i] = f(x.floats()[i]);
+  return Tensor::of(x.shape, std::move(out));
+}
+
+template <typename F> static Tensor zip(const Tensor &a, const Tensor &b, F f) {
+  Tensor::Floats out(a.floats().size());
+  for (size_t i = 0; i < out.size(); ++i)
+    out[i] = f(a.floats()[i], b.floats()[i]);
+  return Tensor::of(a.shape, std::move(out));
+}
+
+/// One scale for all rows, or one each.
+static float scaleOf(ArrayRef<float> scales, int64_t row) {
+  return scales[scales.size() == 1 ? 0 : row];
+}
+
+//===----------------------------------------------------------------------===//
+// Graph level
+//===----------------------------------------------------------------------===//
+
+Tensor scalar::embed(ArrayRef<int32_t> tokens, const MatrixView &weight,
+                     int64_t width) {
+  Tensor::Floats out;
+  out.reserve(tokens.size() * width);
+  for (int32_t token : tokens)
+    for (int8_t code : weight.codes.slice(token * width, width))
+      out.push_back(static_cast<float>(code) * scaleOf(weight.scales, token));
+  return Tensor::of({static_cast<int64_t>(tokens.size()), width},
+                    std::move(out));
+}
+
+Tensor scalar::gatherRows(const Tensor &x, ArrayRef<int32_t> rows) {
+  Tensor::Floats out;
+  for (int32_t i : rows)
+    llvm::append_range(out, x.row(i));
+  return Tensor::of({static_cast<int64_t>(rows.size()), x.rowSize()},
+                    std::move(out));
+}
+
+Tensor scalar::rmsNorm(const Tensor &x, ArrayRef<float> gain,
+                       ArrayRef<float> bias, float eps) {
+  int64_t k = x.rowSize();
+  Tensor::Floats out(x.floats().size());
+  for (int64_t t = 0; t < x.rows(); ++t) {
+    ArrayRef<float> row = x.row(t);
+    float lanes[kLanes] = {};
+    for (int64_t i = 0; i < k; ++i) { // lane i % 16, rising
+      float square = row[i] * row[i];
+      lanes[i % kLanes] += square;
+    }
+    float mean = sum16(lanes) / static_cast<float>(k);
+    float r = 1.0f / std::sqrt(mean + eps);
+    for (int64_t i = 0; i < k; ++i) {
+      float y = (row[i] * r) * gain[i];
+      out[t * k + i] = bias.empty() ? y : y + bias[i];
+    }
+  }
+  return Tensor::of(x.shape, std::move(out));
+}
+
+Tensor scalar::rope(const Tensor &x, ArrayRef<int32_t> positions,
+                    ArrayRef<float> table, RopeKind kind, int64_t headDim) {
+  int64_t k = x.rowSize(), half = headDim / 2;
+  Tensor::Floats out(x.floats().size());
+  for (int64_t t = 0; t < x.rows(); ++t)
+    for (int64_t head = 0; head < k; head += headDim)
+      for (int64_t i = 0; i < half; ++i) {
+        int64_t a = t * k + head + (kind == RopeKind::Half ? i : 2 * i);
+        int64_t b = kind == RopeKind::Half ? a + half : a + 1;
+        float xa = x.floats()[a], xb = x.floats()[b];
+        float cos = table[positions[t] * headDim + i];
+        float sin = table[positions[t] * headDim + half + i];
+        float aCos = xa * cos, bSin = xb * sin;
+        float bCos = xb * cos, aSin = xa * sin;
+        out[a] = aCos - bSin;
+        out[b] = bCos + aSin;
+      }
+  return Tensor::of(x.shape, std::move(out));
+}
+
+Tensor scalar::activation(ActivationKind kind, const Tensor &x) {
+  return map(x, kind == ActivationKind::SiLU ? silu : relu2);
+}
+
+Tensor scalar::multiply(const Tensor &a, const Tensor &b) {
+  return zip(a, b, [](float x, float y) { return x * y; });
+}
+
+Tensor scalar::add(const Tensor &a, const Tensor &b) {
+  return zip(a, b, [](float x, float y) { return x + y; });
+}
+
+//===----------------------------------------------------------------------===//
+// Decomposed level
+//===----------------------------------------------------------------------===//
+
+Quantized scalar::quantize(const Tensor &x, int64_t planes) {
+  int64_t rows = x.rows(), k = x.rowSize();
+  int32_t largest = planes == 1 ? 127 : 127 * 256;
+  int32_t smallest = planes == 1 ? -128 : -largest;
+  Tensor::Codes codes(rows * planes * k);
+  Tensor::Floats scale(rows);
+  Tensor::Ints sum(rows * planes);
+  for (int64_t t = 0; t < rows; ++t) {
+    float absMax = kMinAbsMax;
+    for (float v : x.row(t))
+      absMax = std::max(absMax, std::fabs(v));
+    float s = static_cast<float>(largest) / absMax;
+    scale[t] = absMax / static_cast<float>(largest);
+    int8_t *high = codes.data() + t * planes * k,
+           *low = high + (planes - 1) * k;
+    for (int64_t i = 0; i < k; ++i) {
+      int32_t q =
+          std::clamp(roundToEvenInt(x.row(t)[i] * s), smallest, largest);
+      low[i] = static_cast<int8_t>(q & 255);
+      if (planes == 2)
+        high[i] = static_cast<int8_t>((q - low[i]) >> 8);
+    }
+    for (int64_t p = 0; p < planes; ++p)
+      for (int64_t i = 0; i < k; ++i)
+        sum[t * planes + p] += high[p * k + i];
+  }
+  return {Tensor::of({rows, planes, k}, std::move(codes)),
+          Tensor::of({rows}, std::move(scale)),
+          Tensor::of({rows, planes}, std::move(sum))};
+}
+
+Tensor scalar::binarize(const Tensor &x) {
+  Tensor::Bits bits(x.floats().size());
+  for (size_t i = 0; i < bits.size(); ++i)
+    bits[i] = x.floats()[i] >= 0.0f;
+  return Tensor::of(x.shape, std::move(bits));
+}
+
+Tensor scalar::pack(const Tensor &bits) {
+  const auto &in = std::get<Tensor::Bits>(bits.data);
+  int64_t rows = bits.rows(), k = bits.rowSize();
+  int64_t words = llvm::divideCeil(k, 64);
+  Tensor::Words out(rows * words);
+  for (int64_t t = 0; t < rows; ++t)
+    for (int64_t i = 0; i < k; ++i)
+      out[t * words + i / 64] |= static_cast<int64_t>(
+          static_cast<uint64_t>(in[t * k + i]) << (i % 64));
+  return Tensor::of({rows, words}, std::move(out));
+}
+
+/// Exact in i32 (Interpreter.cpp refuses weights that could overflow).
+static int32_t dotRow(const int8_t *w, const int8_t *q, int64_t k) {
+  int32_t sum = 0;
+  for (int64_t i = 0; i < k; ++i)
+    sum += static_cast<int32_t>(w[i]) * static_cast<int32_t>(q[i]);
+  return sum;
+}
+
+Tensor scalar::dot(const Tensor &input, ArrayRef<int8_t> weight, int64_t n,
+                   int64_t k) {
+  bool packed = std::holds_alternative<Tensor::Words>(input.data);
+  int64_t rows = input.rows(), planes = packed ? 1 : input.shape[1];
+  Tensor::Ints out(rows * planes * n);
+  // K - 2 popcount(w xor q) is the sum of products of signs.
+  Tensor::Codes signs(packed ? k : 0);
+  for (int64_t tp = 0; tp < rows * planes; ++tp) {
+    const int8_t *q = signs.data();
+    if (packed) {
+      const auto &words = std::get<Tensor::Words>(input.data);
+      for (int64_t i = 0; i < k; ++i)
+        signs[i] =
+            words[tp * input.rowSize() + i / 64] >> (i % 64) & 1 ? 1 : -1;
+    } else {
+      q = &std::get<Tensor::Codes>(input.data)[tp * k];
+    }
+    for (int64_t row = 0; row < n; ++row)
+      out[tp * n + row] = dotRow(&weight[row * k], q, k);
+  }
+  return Tensor::of({rows, planes, n}, std::move(out));
+}
+
+Tensor scalar::dequantize(const Tensor &dots, const Tensor *tokenScale,
+                          ArrayRef<float> scales) {
+  const auto &in = std::get<Tensor::Ints>(dots.data);
+  int64_t rows = dots.rows(), planes = dots.shape[1], n = dots.shape[2];
+  Tensor::Floats out(rows * n);
+  for (int64_t t = 0; t < rows; ++t)
+    for (int64_t i = 0; i < n; ++i) {
+      const int32_t *d = &in[t * planes * n + i];
+      float value = static_cast<float>(d[0]);
+      if (planes == 2) {
+        float high = value * 256.0f;
+        value = high + static_cast<float>(d[n]);
+      }
+      float scale = scaleOf(scales, i);
+      if (tokenScale)
+        scale = scale * tokenScale->floats()[t];
+      out[t * n + i] = value * scale;
+    }
+  return Tensor::of({rows, n}, std::move(out));
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+void scalar::kvAppend(KVSequence &kv, int64_t position, ArrayRef<float> key,
+                      ArrayRef<float> value) {
+  kv.width = key.size();
+  if (static_cast<int64_t>(kv.present.size()) <= position) {
+    kv.present.resize(position + 1);
+    kv.keys.resize((position + 1) * kv.width);
+    kv.values.resize((position + 1) * kv.width);
+  }
+  kv.present[position] = true;
+  for (int64_t i = 0; i < kv.width; ++i) {
+    kv.keys[position * kv.width + i] = f32ToF16(key[i]);
+    kv.values[position * kv.width + i] = f32ToF16(value[i]);
+  }
+}
+
+/// One head; `base` is the first element of its KV head in a row of the cache.
+static void attendHead(const KVSequence &kv, int64_t position, int64_t base,
+                       ArrayRef<float> q, MutableArrayRef<float> out) {
+  int64_t d = q.size();
+  float scale = 1.0f / std::sqrt(static_cast<float>(d));
+  float m = kSoftmaxStart, l = 0.0f;
+  std::fill(out.begin(), out.end(), 0.0f);
+  for (int64_t page = 0; page <= position; page += kPageTokens) {
+    int64_t valid = std::min<int64_t>(position - page + 1, kPageTokens);
+    float s[kPageTokens], p[kPageTokens] = {};
+    float mNew = m;
+    for (int64_t j = 0; j < valid; ++j) {
+      const uint16_t *key = &kv.keys[(page + j) * kv.width + base];
+      float score = 0.0f;
+      for (int64_t i = 0; i < d; ++i) {
+        float product = q[i] * f16ToF32(key[i]);
+        score += product;
+      }
+      s[j] = score * scale;
+      mNew = std::max(mNew, s[j]);
+    }
+    float corr = expf_bitnet(m - mNew);
+    for (int64_t j = 0; j < valid; ++j)
+      p[j] = expf_bitnet(s[j] - mNew);
+    float scaledSum = l * corr;
+    l = scaledSum + sum16(p);
+    for (int64_t i = 0; i < d; ++i) {
+      float o = out[i] * corr;
+      for (int64_t j = 0; j < kPageTokens; ++j) { // masked: p = 0, v = 0
+        float v = j < valid
+                      ? f16ToF32(kv.values[(page + j) * kv.width + base + i])
+                      : 0.0f;
+        float product = p[j] * v;
+        o += product;
+      }
+      out[i] = o;
+    }
+    m = mNew;
+  }
+  for (float &o : out)
+    o = o / l;
+}
+
+void scalar::attention(const KVSequence &kv, int64_t position,
+                       ArrayRef<float> query, int64_t heads, int64_t kvHeads,
+                       int64_t headDim, MutableArrayRef<float> result) {
+  for (int64_t h = 0; h < heads; ++h)
+    attendHead(kv, position, h / (heads / kvHeads) * headDim,
+               query.slice(h * headDim, headDim),
+               result.slice(h * headDim, headDim));
+}

@@ -1,0 +1,51 @@
+//===- InterpreterOps.h - Arithmetic of the interpreter --------*- C++ -*-===//
+//
+// What each operation computes, on plain tensors, without IR. The callers find
+// operands and weights and check that they fit; nothing is checked here.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNET_DIALECT_INTERPRETEROPS_H
+#define BITNET_DIALECT_INTERPRETEROPS_H
+
+#include "dialect/Interpreter.h"
+
+namespace mlir::bitnet::scalar {
+
+/// Reports at `op` if two of its operands have different numbers of rows.
+LogicalResult sameRows(Operation *op, const Tensor &a, const Tensor &b);
+
+struct Quantized {
+  Tensor codes, scale, sum;
+};
+
+Tensor embed(ArrayRef<int32_t> tokens, const MatrixView &weight, int64_t width);
+Tensor gatherRows(const Tensor &x, ArrayRef<int32_t> rows);
+/// An empty bias is none.
+Tensor rmsNorm(const Tensor &x, ArrayRef<float> gain, ArrayRef<float> bias,
+               float eps);
+Tensor rope(const Tensor &x, ArrayRef<int32_t> positions, ArrayRef<float> table,
+            RopeKind kind, int64_t headDim);
+Tensor activation(ActivationKind kind, const Tensor &x);
+Tensor multiply(const Tensor &a, const Tensor &b);
+Tensor add(const Tensor &a, const Tensor &b);
+
+Quantized quantize(const Tensor &x, int64_t planes);
+Tensor binarize(const Tensor &x);
+Tensor pack(const Tensor &bits);
+/// Codes or packed bits times a weight of [n, k].
+Tensor dot(const Tensor &input, ArrayRef<int8_t> weight, int64_t n, int64_t k);
+/// `tokenScale` is null for bits.
+Tensor dequantize(const Tensor &dots, const Tensor *tokenScale,
+                  ArrayRef<float> scales);
+
+/// Stores one token's key and value.
+void kvAppend(KVSequence &kv, int64_t position, ArrayRef<float> key,
+              ArrayRef<float> value);
+/// One token's attention: query and result are [heads][headDim].
+void attention(const KVSequence &kv, int64_t position, ArrayRef<float> query,
+               int64_t heads, int64_t kvHeads, int64_t headDim,
+               MutableArrayRef<float> result);
+
+} // namespace mlir::bitnet::scalar
+
+#endif // BITNET_DIALECT_INTERPRETEROPS_H
