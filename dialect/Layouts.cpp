@@ -3,6 +3,7 @@
 #include "dialect/Layouts.h"
 
 #include "llvm/Support/MathExtras.h"
+#include <cstring>
 
 using namespace mlir;
 using namespace mlir::bitnet;
@@ -53,23 +54,105 @@ static Place placeOf(const LayoutInfo &info, int64_t k, int64_t row,
   return {step + group * 64 + lane * info.colStep + c, 0};
 }
 
+//===----------------------------------------------------------------------===//
+// Packing
+//===----------------------------------------------------------------------===//
+//
+// A model has billions of weights, so packers handle a word of codes at a time
+// and leave places to unpackCode, which checks them in the tests.
+
+/// The codes of a row from `col` on, first in the lowest byte; zeros beyond the
+/// end of the row, and throughout where there is no row.
+template <typename Word>
+static Word loadCodes(const int8_t *row, int64_t k, int64_t col) {
+  Word word = 0;
+  if (!row)
+    return word;
+  if (col + static_cast<int64_t>(sizeof word) <= k)
+    std::memcpy(&word, row + col, sizeof word);
+  else
+    std::memcpy(&word, row + col, k - col);
+  return word;
+}
+
+template <typename Word> static void storeWord(uint8_t *out, Word word) {
+  std::memcpy(out, &word, sizeof word);
+}
+
+namespace {
+/// Where the codes of each row of a block begin; null for pad rows.
+struct BlockRows {
+  const int8_t *rows[64];
+  BlockRows(ArrayRef<int8_t> codes, int64_t n, int64_t k, int64_t first,
+            int64_t count) {
+    for (int64_t r = 0; r < count; ++r)
+      rows[r] = first + r < n ? codes.data() + (first + r) * k : nullptr;
+  }
+};
+} // namespace
+
+static void packU8R64(const BlockRows &block, int64_t k, uint8_t *out) {
+  for (int64_t r = 0; r < 64; ++r) {
+    uint8_t *at = out + r * 4; // 64 bytes a group, 4 a lane
+    for (int64_t col = 0; col < k; col += 4, at += 256)
+      storeWord(at, loadCodes<uint32_t>(block.rows[r], k, col) ^ 0x80808080u);
+  }
+}
+
+/// Adds 1 to each of four codes -1, 0, 1, without carries between them.
+static uint32_t tritFields(uint32_t codes) {
+  return ((codes & 0x7f7f7f7fu) + 0x01010101u) ^ (codes & 0x80808080u);
+}
+
+static void packTrit2R64(const BlockRows &block, int64_t k, uint8_t *out) {
+  for (int64_t lane = 0; lane < 16; ++lane) {
+    uint8_t *at = out + lane * 4;
+    for (int64_t col = 0; col < k; col += 4, at += 64) {
+      uint32_t word = 0;
+      for (int64_t group = 0; group < 4; ++group)
+        word |= tritFields(
+                    loadCodes<uint32_t>(block.rows[16 * group + lane], k, col))
+                << (2 * group);
+      storeWord(at, word);
+    }
+  }
+}
+
+/// One bit per code, lowest first: 1 where it is greater than zero.
+static uint8_t positiveBits(uint64_t codes) {
+  constexpr uint64_t kLow = 0x7f7f7f7f7f7f7f7fu;
+  uint64_t positive = ((codes & kLow) + kLow) & ~codes & ~kLow;
+  // The multiplication moves the bit of byte i to bit 56 + i.
+  return ((positive >> 7) * 0x0102040810204080u) >> 56;
+}
+
+static void packBit1R16(const BlockRows &block, int64_t k, uint8_t *out) {
+  for (int64_t lane = 0; lane < 16; ++lane)
+    for (int64_t step = 0; step * 64 < k; ++step)
+      for (int64_t byte = 0; byte < 8; ++byte) {
+        int64_t col = step * 64 + byte * 8;
+        out[step * 128 + lane * 8 + byte] =
+            col < k
+                ? positiveBits(loadCodes<uint64_t>(block.rows[lane], k, col))
+                : 0;
+      }
+}
+
+// In the order of the enumeration: writes one block of rows.
+using BlockPacker = void (*)(const BlockRows &, int64_t k, uint8_t *out);
+static constexpr BlockPacker kPackers[] = {nullptr, packU8R64, packTrit2R64,
+                                           packBit1R16};
+
 void mlir::bitnet::packCodes(Layout layout, ArrayRef<int8_t> codes, int64_t n,
                              int64_t k, MutableArrayRef<uint8_t> out) {
   const LayoutInfo &info = getLayoutInfo(layout);
   assert(layout != Layout::F32 && "floats are not codes");
   assert(static_cast<int64_t>(out.size()) == codeBytes(layout, n, k));
-  std::fill(out.begin(), out.end(), 0);
-  int64_t paddedRows = llvm::alignTo(n, info.rowBlock);
-  int64_t paddedCols = llvm::alignTo(k, info.colStep);
-  for (int64_t row = 0; row < paddedRows; ++row)
-    for (int64_t col = 0; col < paddedCols; ++col) {
-      bool pad = row >= n || col >= k;
-      int code = pad ? 0 : codes[row * k + col];
-      Place place = placeOf(info, k, row, col);
-      unsigned field =
-          layout == Layout::Bit1R16 ? code > 0 : code + info.zeroPoint;
-      out[place.byte] |= field << place.shift;
-    }
+  int64_t blockBytes = llvm::divideCeil(k, info.colStep) * info.bytesPerStep;
+  uint8_t *at = out.data();
+  for (int64_t row = 0; row < n; row += info.rowBlock, at += blockBytes)
+    kPackers[static_cast<size_t>(layout)](
+        BlockRows(codes, n, k, row, info.rowBlock), k, at);
 }
 
 int8_t mlir::bitnet::unpackCode(Layout layout, ArrayRef<uint8_t> bytes,
