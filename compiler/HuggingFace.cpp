@@ -118,8 +118,9 @@ void refuseUnsupported(JsonFields &c, JsonFields &quant) {
                "linears with an RMSNorm of their own are not supported yet");
 }
 
-/// Spec A3. The config names the scale convention; whether weights are packed
-/// is seen from the tensors, which cannot lie about it.
+/// "bitlinear" divides by weight_scale, "autobitlinear" multiplies. The config
+/// names the scale convention; whether weights are packed is seen from the
+/// tensors, which cannot lie about it.
 Error setQuantization(Model &m, LinearClass linearClass, StringRef configFile) {
   Quantization &q = m.quant;
   q.weight = WeightQuant::Ternary;

@@ -49,10 +49,10 @@ enum class WeightQuant { Binary, Ternary, Float };
 /// How a linear quantises its input: not at all, int8 per token, or its sign.
 enum class InputQuant { None, Int8, Sign };
 enum class ScaleKind { Tensor, Row };
-/// y = dot * scale (Multiply) or y = dot / scale (Divide): spec A3.
+/// y = dot * scale (Multiply) or y = dot / scale (Divide).
 enum class ScaleOp { Multiply, Divide };
 /// How weight values lie in the file.
-///   HF2Bit  U8 [N/4, K], spec A1 (row i*N/4 + r in bits 2i of byte [r][c])
+///   HF2Bit  U8 [N/4, K], row i*N/4 + r in bits 2i of byte [r][c], code w + 1
 ///   Bits    U8 [N, K/8], bit c%8 of byte [n][c/8] set for +1
 ///   Master  float [N, K], quantised at compile time (absmean or sign)
 enum class Packing { HF2Bit, Bits, Master };

@@ -67,17 +67,21 @@ double meanAbs(ArrayRef<float> w) {
   return w.empty() ? 0 : sum / double(w.size());
 }
 
-/// Quantises master weights that share one scale, and returns the scale.
-float quantizeMaster(ArrayRef<float> w, WeightQuant quant, int8_t *codes) {
-  float mean = float(meanAbs(w));
+/// Quantises master weights that share one scale, given their mean|W|, and
+/// returns the scale.
+float quantizeMaster(ArrayRef<float> w, float mean, WeightQuant quant,
+                     int8_t *codes) {
   if (quant == WeightQuant::Binary) {
     for (size_t i = 0; i < w.size(); ++i)
       codes[i] = w[i] >= 0 ? 1 : -1;
     return mean;
   }
-  float scale = std::max(mean, 1e-5f); // absmean, spec A3
-  for (size_t i = 0; i < w.size(); ++i)
-    codes[i] = int8_t(std::clamp(std::nearbyintf(w[i] / scale), -1.0f, 1.0f));
+  float scale = std::max(mean, 1e-5f); // as in transformers
+  // clamp(rint(x), -1, 1), where a half rounds to the even 0.
+  for (size_t i = 0; i < w.size(); ++i) {
+    float x = w[i] / scale;
+    codes[i] = int8_t(x > 0.5f) - int8_t(x < -0.5f);
+  }
   return scale;
 }
 
@@ -162,7 +166,7 @@ struct WeightReader::Impl {
                    const uint8_t *data, QuantizedMatrix &m) {
     int64_t slice = (m.rows + 3) / 4;
     for (int64_t n = 0; n < m.rows; ++n) {
-      // Row n lies in bits 2i of packed row r, n = i * slice + r (spec A1).
+      // Row n lies in bits 2i of packed row r, n = i * slice + r.
       const uint8_t *packed = data + (n % slice) * m.cols;
       unsigned shift = unsigned(n / slice) * 2;
       int8_t *codes = m.codes.data() + n * m.cols;
@@ -218,11 +222,11 @@ struct WeightReader::Impl {
     size_t size = w.size() / groups;
     for (size_t g = 0; g < groups; ++g) {
       // One infinity or NaN would turn the whole matrix to zeros.
-      float scale = float(meanAbs(w.slice(g * size, size)));
-      if (!std::isfinite(scale))
+      ArrayRef<float> group = w.slice(g * size, size);
+      float mean = float(meanAbs(group));
+      if (!std::isfinite(mean))
         return error(name, nullptr, "has weights that are not finite");
-      m.scale.push_back(quantizeMaster(w.slice(g * size, size),
-                                       model.quant.weight,
+      m.scale.push_back(quantizeMaster(group, mean, model.quant.weight,
                                        m.codes.data() + g * size));
     }
     return Error::success();
