@@ -134,9 +134,9 @@ std::vector<int32_t> promptPrefix(const bitnet_model &model,
                                   const Tokenizer &tokenizer) {
   if (model.bos_token < 0)
     return {};
-  if (!tokenizer.blob().has(BITNET_TOKENIZER_HAS_TEMPLATE))
-    return {model.bos_token};
   auto prefix = tokenizer.blob().prefix();
+  if (prefix.empty())
+    return {model.bos_token};
   return {prefix.begin(), prefix.end()};
 }
 

@@ -53,8 +53,8 @@ bool defaultThreads(int64_t &threads, std::string *error);
 
 std::unique_ptr<Tokenizer> openTokenizer(const bitnet_model &model,
                                          std::string *error);
-/// The tokens put before a prompt: the tokenizer's own template where its
-/// source had one, else bos_token; none at all if bos_token is -1.
+/// The tokens put before a prompt: none if bos_token is -1, else the prefix of
+/// the tokenizer's template, which may be longer, or bos_token if it has none.
 std::vector<int32_t> promptPrefix(const bitnet_model &model,
                                   const Tokenizer &tokenizer);
 

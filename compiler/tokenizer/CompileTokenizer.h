@@ -1,0 +1,25 @@
+//===- CompileTokenizer.h - Tokenizer file to blob --------------*- C++ -*-===//
+//
+// The compile-time half of the tokenizer, free of LLVM so that the runtime's
+// tests use it too. The compiler includes TokenizerCompiler.h.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNETC_COMPILER_TOKENIZER_COMPILETOKENIZER_H
+#define BITNETC_COMPILER_TOKENIZER_COMPILETOKENIZER_H
+
+#include <string>
+
+namespace bitnetc {
+
+struct CompiledTokenizer {
+  std::string blob;  ///< runtime/abi/tokenizer_blob.h; align it to 8 bytes.
+  std::string error; ///< One sentence that names the file; empty on success.
+};
+
+/// `path` is a tokenizer.json, a SentencePiece tokenizer.model, or a directory
+/// that holds one of them or GPT-2's vocab.json and merges.txt.
+CompiledTokenizer compileTokenizerFile(const std::string &path);
+
+} // namespace bitnetc
+
+#endif // BITNETC_COMPILER_TOKENIZER_COMPILETOKENIZER_H

@@ -1,0 +1,419 @@
+//===- TokenizerJson.cpp - Hugging Face's tokenizer.json ------------------===//
+//
+// Every component that is not understood is an error that names it: a tokenizer
+// that is nearly right gives wrong ids silently.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TokenizerSpec.h"
+#include "runtime/TextPipeline.h"
+#include "runtime/Utf8.h"
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <unordered_map>
+
+namespace bitnetc {
+
+namespace {
+using Json = nlohmann::json;
+using Op = TokenizerSpec::Op;
+
+/// Thrown inside this file only; readTokenizerJson turns it into its error.
+struct Unsupported : std::runtime_error {
+  using runtime_error::runtime_error;
+};
+
+constexpr const char *metaspace = "\xE2\x96\x81";
+
+// GPT-2's own pattern.
+constexpr const char *gpt2Pattern =
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| "
+    "?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
+std::string typeOf(const Json &component) {
+  return component.at("type").get<std::string>();
+}
+
+template <typename T> T get(const Json &object, const char *name, T otherwise) {
+  auto found = object.find(name);
+  return found == object.end() || found->is_null() ? otherwise
+                                                   : found->get<T>();
+}
+
+std::string escapeRegex(const std::string &text) {
+  std::string out;
+  for (char c : text) {
+    if (std::string_view("\\^$.|?*+()[]{}-/").find(c) != std::string::npos)
+      out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+class Reader {
+public:
+  explicit Reader(TokenizerSpec &spec) : spec(spec) {}
+
+  void read(const Json &json) {
+    readNormalizer(json.value("normalizer", Json()));
+    readPreTokenizer(json.value("pre_tokenizer", Json()));
+    readDecoder(json.value("decoder", Json()));
+    spec.model =
+        byteLevel ? BITNET_TOKENIZER_BPE_BYTES : BITNET_TOKENIZER_BPE_CHARS;
+    readModel(json.at("model"));
+    readAdded(json.value("added_tokens", Json::array()));
+    auto post = json.find("post_processor");
+    if (post != json.end() && !post->is_null()) {
+      spec.flags |= BITNET_TOKENIZER_HAS_TEMPLATE;
+      readPostProcessor(*post);
+    }
+  }
+
+private:
+  void readNormalizer(const Json &n);
+  void readPreTokenizer(const Json &p);
+  void readDecoder(const Json &d);
+  void readModel(const Json &m);
+  void readMerges(const Json &merges);
+  void readAdded(const Json &added);
+  void readPostProcessor(const Json &p);
+  void addSplit(std::string pattern, const std::string &behavior,
+                bool invert = false);
+  std::string tokenBytes(const std::string &text, bool &allMapped) const;
+
+  TokenizerSpec &spec;
+  bool byteLevel = false;
+  std::unordered_map<std::string, uint32_t> vocab;
+};
+} // namespace
+
+void Reader::readNormalizer(const Json &n) {
+  if (n.is_null())
+    return;
+  const std::string type = typeOf(n);
+  auto add = [&](bitnet_op_type op, std::string pattern, std::string content) {
+    spec.normalizer.push_back({op, 0, std::move(pattern), std::move(content)});
+  };
+  if (type == "Sequence") {
+    for (const Json &part : n.at("normalizers"))
+      readNormalizer(part);
+  } else if (type == "Prepend") {
+    add(BITNET_OP_PREPEND, "", n.at("prepend"));
+  } else if (type == "Replace") {
+    const Json &pattern = n.at("pattern");
+    if (pattern.contains("String"))
+      add(BITNET_OP_REPLACE, pattern.at("String"), n.at("content"));
+    else
+      add(BITNET_OP_REPLACE_REGEX, pattern.at("Regex"), n.at("content"));
+  } else if (type == "NFC") {
+    add(BITNET_OP_NFC, "", "");
+  } else if (type == "Strip") {
+    if (get(n, "strip_left", true))
+      add(BITNET_OP_REPLACE_REGEX, "\\A\\s+", "");
+    if (get(n, "strip_right", true))
+      add(BITNET_OP_REPLACE_REGEX, "\\s+\\z", "");
+  } else {
+    throw Unsupported("normalizer type '" + type + "' is not supported");
+  }
+}
+
+void Reader::addSplit(std::string pattern, const std::string &behavior,
+                      bool invert) {
+  static const std::unordered_map<std::string, uint32_t> behaviors = {
+      {"Isolated", BITNET_SPLIT_ISOLATED},
+      {"Removed", BITNET_SPLIT_REMOVED},
+      {"MergedWithPrevious", BITNET_SPLIT_MERGED_WITH_PREVIOUS},
+      {"MergedWithNext", BITNET_SPLIT_MERGED_WITH_NEXT},
+      {"Contiguous", BITNET_SPLIT_CONTIGUOUS}};
+  auto found = behaviors.find(behavior);
+  if (found == behaviors.end())
+    throw Unsupported("split behavior '" + behavior + "' is not supported");
+  uint32_t flags = found->second;
+  if (invert)
+    flags |= BITNET_SPLIT_INVERT;
+  if (byteLevel)
+    flags |= BITNET_SPLIT_ON_BYTE_CHARS;
+  spec.splitter.push_back({BITNET_OP_SPLIT, flags, std::move(pattern), ""});
+}
+
+void Reader::readPreTokenizer(const Json &p) {
+  if (p.is_null())
+    return;
+  const std::string type = typeOf(p);
+  if (type == "Sequence") {
+    for (const Json &part : p.at("pretokenizers"))
+      readPreTokenizer(part);
+  } else if (type == "ByteLevel") {
+    if (get(p, "add_prefix_space", true))
+      spec.splitter.push_back({BITNET_OP_PREFIX, 0, "", " "});
+    if (get(p, "use_regex", true))
+      addSplit(gpt2Pattern, "Isolated");
+    byteLevel = true;
+  } else if (type == "Split") {
+    const Json &pattern = p.at("pattern");
+    addSplit(pattern.contains("String")
+                 ? escapeRegex(pattern.at("String").get<std::string>())
+                 : pattern.at("Regex").get<std::string>(),
+             p.at("behavior"), get(p, "invert", false));
+  } else if (type == "Digits") {
+    addSplit("\\p{N}",
+             get(p, "individual_digits", false) ? "Isolated" : "Contiguous");
+  } else if (type == "Punctuation") {
+    addSplit("[\\p{P}!-/:-@\\[-`{-~]",
+             get<std::string>(p, "behavior", "Isolated"));
+  } else if (type == "WhitespaceSplit") {
+    addSplit("\\s", "Removed");
+  } else if (type == "Whitespace") {
+    addSplit("\\w+|[^\\w\\s]+", "Removed", true);
+  } else if (type == "Metaspace") {
+    const auto space = get<std::string>(p, "replacement", metaspace);
+    // Older files say add_prefix_space where newer ones name a scheme.
+    auto scheme =
+        get<std::string>(p, "prepend_scheme",
+                         get(p, "add_prefix_space", true) ? "always" : "never");
+    spec.splitter.push_back({BITNET_OP_REPLACE, 0, " ", space});
+    if (scheme != "never")
+      spec.splitter.push_back(
+          {BITNET_OP_PREFIX,
+           scheme == "first" ? uint32_t(BITNET_PREFIX_FIRST_ONLY) : 0, "",
+           space});
+    if (get(p, "split", true))
+      addSplit(escapeRegex(space), "MergedWithNext");
+  } else {
+    throw Unsupported("pre_tokenizer type '" + type + "' is not supported");
+  }
+}
+
+void Reader::readDecoder(const Json &d) {
+  if (d.is_null())
+    return;
+  const std::string type = typeOf(d);
+  if (type == "Sequence") {
+    for (const Json &part : d.at("decoders"))
+      readDecoder(part);
+  } else if (type == "ByteLevel") {
+    byteLevel = true;
+  } else if (type == "Metaspace") {
+    spec.flags |= BITNET_TOKENIZER_METASPACE;
+    if (get<std::string>(d, "prepend_scheme", "always") != "never" &&
+        get(d, "add_prefix_space", true))
+      spec.flags |= BITNET_TOKENIZER_STRIP_SPACE;
+  } else if (type == "Replace") {
+    if (d.at("pattern").value("String", "") != metaspace ||
+        d.at("content") != " ")
+      throw Unsupported("decoder 'Replace' of anything but U+2581 by a space "
+                        "is not supported");
+    spec.flags |= BITNET_TOKENIZER_METASPACE;
+  } else if (type == "Strip") {
+    if (d.at("content") != " " || get(d, "start", 0) != 1 ||
+        get(d, "stop", 0) != 0)
+      throw Unsupported("decoder 'Strip' of anything but one space at the "
+                        "start is not supported");
+    spec.flags |= BITNET_TOKENIZER_STRIP_SPACE;
+  } else if (type != "ByteFallback" && type != "Fuse") {
+    throw Unsupported("decoder type '" + type + "' is not supported");
+  }
+}
+
+/// The bytes that a token stands for: of a byte-level model, those of its
+/// printable characters, unless one of them stands for no byte.
+std::string Reader::tokenBytes(const std::string &text, bool &allMapped) const {
+  allMapped = true;
+  if (!byteLevel)
+    return text;
+  std::string bytes;
+  for (std::string_view rest = text; !rest.empty();) {
+    bitnet::Utf8Char c = bitnet::decodeUtf8(rest);
+    int byte = c.valid ? bitnet::charToByte(c.codePoint) : -1;
+    if (byte < 0) {
+      allMapped = false;
+      return text;
+    }
+    bytes.push_back(static_cast<char>(byte));
+    rest.remove_prefix(c.length);
+  }
+  return bytes;
+}
+
+static bool isByteToken(const std::string &text, int &byte) {
+  if (text.size() != 6 || text.compare(0, 3, "<0x") != 0 || text[5] != '>')
+    return false;
+  byte = 0;
+  for (char c : {text[3], text[4]}) {
+    if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'F')))
+      return false;
+    byte = byte * 16 + (c <= '9' ? c - '0' : c - 'A' + 10);
+  }
+  return true;
+}
+
+void Reader::readModel(const Json &m) {
+  // Files of older versions name no type; only BPE has merges.
+  const auto type =
+      get<std::string>(m, "type", m.contains("merges") ? "BPE" : "unnamed");
+  if (type != "BPE")
+    throw Unsupported("model type '" + type + "' is not supported");
+  for (const char *name : {"continuing_subword_prefix", "end_of_word_suffix"})
+    if (!get<std::string>(m, name, "").empty())
+      throw Unsupported(std::string("model field '") + name +
+                        "' is not supported");
+  if (get(m, "dropout", 0.0) != 0.0)
+    throw Unsupported("model field 'dropout' is not supported");
+  if (get(m, "ignore_merges", false))
+    spec.flags |= BITNET_TOKENIZER_IGNORE_MERGES;
+  if (get(m, "fuse_unk", false))
+    spec.flags |= BITNET_TOKENIZER_FUSE_UNKNOWN;
+  const bool fallback = get(m, "byte_fallback", false);
+  if (fallback)
+    spec.flags |= BITNET_TOKENIZER_BYTE_FALLBACK;
+
+  for (const auto &[text, id] : m.at("vocab").items()) {
+    const auto number = id.get<uint32_t>();
+    if (number > 1u << 24)
+      throw Unsupported("token id " + std::to_string(number) +
+                        " is out of range");
+    vocab.emplace(text, number);
+    bool allMapped = false;
+    TokenizerSpec::Token &token = spec.token(number);
+    token.text = tokenBytes(text, allMapped);
+    token.canBeFormed = allMapped;
+    int byte = 0;
+    if (byteLevel && allMapped && token.text.size() == 1)
+      spec.byteIds[static_cast<unsigned char>(token.text[0])] =
+          static_cast<int32_t>(number);
+    if (fallback && isByteToken(text, byte)) {
+      token.kind = BITNET_TOKEN_BYTE;
+      spec.byteIds[byte] = static_cast<int32_t>(number);
+    }
+  }
+  if (auto unknown = get<std::string>(m, "unk_token", ""); !unknown.empty()) {
+    auto found = vocab.find(unknown);
+    if (found == vocab.end())
+      throw Unsupported("the unknown token '" + unknown +
+                        "' is not in the vocabulary");
+    spec.unknownId = static_cast<int32_t>(found->second);
+  }
+  readMerges(m.at("merges"));
+}
+
+void Reader::readMerges(const Json &merges) {
+  uint32_t rank = 0;
+  for (const Json &merge : merges) {
+    std::string left, right;
+    if (merge.is_string()) {
+      const auto text = merge.get<std::string>();
+      const size_t space = text.find(' ');
+      if (space == std::string::npos)
+        throw Unsupported("merge " + std::to_string(rank) + " is not a pair");
+      left = text.substr(0, space);
+      right = text.substr(space + 1);
+    } else {
+      left = merge.at(0);
+      right = merge.at(1);
+    }
+    auto find = [&](const std::string &text) {
+      auto found = vocab.find(text);
+      if (found == vocab.end())
+        throw Unsupported("merge " + std::to_string(rank) + " needs token '" +
+                          text + "', which is not in the vocabulary");
+      return found->second;
+    };
+    spec.merges.push_back({find(left), find(right), find(left + right), rank});
+    ++rank;
+  }
+}
+
+void Reader::readAdded(const Json &added) {
+  for (const Json &a : added) {
+    const auto content = a.at("content").get<std::string>();
+    const auto id = a.at("id").get<uint32_t>();
+    if (id > 1u << 24)
+      throw Unsupported("token id " + std::to_string(id) + " is out of range");
+    uint32_t flags = 0;
+    auto setFlag = [&](const char *name, uint32_t flag) {
+      if (get(a, name, false))
+        flags |= flag;
+    };
+    setFlag("special", BITNET_ADDED_SPECIAL);
+    setFlag("lstrip", BITNET_ADDED_LSTRIP);
+    setFlag("rstrip", BITNET_ADDED_RSTRIP);
+    setFlag("single_word", BITNET_ADDED_SINGLE_WORD);
+    setFlag("normalized", BITNET_ADDED_NORMALIZED);
+    TokenizerSpec::Token &token = spec.token(id);
+    bool allMapped = false;
+    if (token.text.empty())
+      token.text = tokenBytes(content, allMapped);
+    if (flags & BITNET_ADDED_SPECIAL)
+      token.kind = BITNET_TOKEN_SPECIAL;
+    vocab.emplace(content, id);
+    spec.added.push_back({id, content, flags});
+  }
+}
+
+void Reader::readPostProcessor(const Json &p) {
+  const std::string type = typeOf(p);
+  if (type == "Sequence") {
+    for (const Json &part : p.at("processors"))
+      readPostProcessor(part);
+  } else if (type == "TemplateProcessing") {
+    bool before = true;
+    for (const Json &piece : p.at("single")) {
+      if (piece.contains("Sequence")) {
+        before = false;
+        continue;
+      }
+      const std::string name = piece.at("SpecialToken").at("id");
+      for (const Json &id : p.at("special_tokens").at(name).at("ids"))
+        (before ? spec.prefix : spec.suffix).push_back(id.get<int32_t>());
+    }
+  } else if (type != "ByteLevel") { // Which only moves offsets.
+    throw Unsupported("post_processor type '" + type + "' is not supported");
+  }
+}
+
+bool readTokenizerJson(const std::string &json, TokenizerSpec &spec,
+                       std::string &error) {
+  try {
+    Reader(spec).read(Json::parse(json));
+    return true;
+  } catch (const std::exception &problem) {
+    error = problem.what();
+    return false;
+  }
+}
+
+bool readVocabAndMerges(const std::string &vocabJson, const std::string &merges,
+                        TokenizerSpec &spec, std::string &error) {
+  try {
+    Json list = Json::array();
+    for (size_t at = 0; at < merges.size();) {
+      size_t end = std::min(merges.find('\n', at), merges.size());
+      std::string line = merges.substr(at, end - at);
+      if (!line.empty() && line.back() == '\r')
+        line.pop_back();
+      // The first line may name a version.
+      if (!line.empty() && !(at == 0 && line.starts_with("#version")))
+        list.push_back(line);
+      at = end + 1;
+    }
+    Json vocab = Json::parse(vocabJson);
+    Json added = Json::array();
+    if (auto end = vocab.find("<|endoftext|>"); end != vocab.end())
+      added.push_back(
+          {{"id", *end}, {"content", "<|endoftext|>"}, {"special", true}});
+    const Json byteLevel = {{"type", "ByteLevel"}, {"add_prefix_space", false}};
+    Reader(spec).read({{"model",
+                        {{"type", "BPE"},
+                         {"vocab", std::move(vocab)},
+                         {"merges", std::move(list)}}},
+                       {"pre_tokenizer", byteLevel},
+                       {"decoder", byteLevel},
+                       {"added_tokens", added}});
+    return true;
+  } catch (const std::exception &problem) {
+    error = problem.what();
+    return false;
+  }
+}
+
+} // namespace bitnetc
