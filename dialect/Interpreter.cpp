@@ -23,13 +23,18 @@ static constexpr int32_t kMaxPosition = 1 << 24;
 // Weights
 //===----------------------------------------------------------------------===//
 
+/// A record of one instance is shared by all layers.
+static int64_t instanceOf(WeightOp weight, int64_t instance) {
+  return weight->getParentOfType<RecordOp>().getCount() == 1 ? 0 : instance;
+}
+
 FailureOr<WeightOp> Interpreter::find(Operation *op, SymbolRefAttr ref,
                                       Frame &frame) {
   WeightOp weight = lookupWeight(op, ref);
   if (!weight)
     return op->emitOpError() << "weight " << ref << " does not exist";
-  auto count = weight->getParentOfType<RecordOp>().getCount();
-  if (frame.instance >= static_cast<int64_t>(count))
+  int64_t count = weight->getParentOfType<RecordOp>().getCount();
+  if (instanceOf(weight, frame.instance) >= count)
     return op->emitOpError() << "reads instance " << frame.instance << " of "
                              << ref << ", its record has " << count;
   return weight;
@@ -45,7 +50,8 @@ FailureOr<MatrixView> Interpreter::matrix(Operation *op, SymbolRefAttr ref,
   if (weight->getCols() > kMaxColumns)
     return op->emitOpError() << ref << " has more than " << kMaxColumns
                              << " columns: a dot could overflow i32";
-  FailureOr<MatrixView> view = weights.matrix(*weight, frame.instance);
+  FailureOr<MatrixView> view =
+      weights.matrix(*weight, instanceOf(*weight, frame.instance));
   if (failed(view) ||
       static_cast<int64_t>(view->codes.size()) !=
           weight->getRows() * weight->getCols() ||
@@ -61,7 +67,8 @@ Interpreter::floats(Operation *op, SymbolRefAttr ref, Frame &frame) {
     return failure();
   if (weight->getQuant() != WeightQuant::Float)
     return op->emitOpError() << ref << " is not float";
-  FailureOr<ArrayRef<float>> values = weights.floats(*weight, frame.instance);
+  FailureOr<ArrayRef<float>> values =
+      weights.floats(*weight, instanceOf(*weight, frame.instance));
   if (failed(values) || static_cast<int64_t>(values->size()) !=
                             weight->getRows() * weight->getCols())
     return op->emitOpError() << "has no data for " << ref;

@@ -70,9 +70,16 @@ static LogicalResult checkKinds(Operation *op, SymbolRefAttr ref, bool bits) {
 // Storage
 //===----------------------------------------------------------------------===//
 
+/// Counts are read as unsigned: a negative one would be a very large one.
+static LogicalResult checkCount(Operation *op, int64_t count) {
+  if (count < 1)
+    return op->emitOpError("count must be at least 1, is ") << count;
+  return success();
+}
+
 LogicalResult RecordOp::verify() {
-  if (getCount() < 1)
-    return emitOpError("count must be at least 1, is ") << getCount();
+  if (failed(checkCount(*this, getCount())))
+    return failure();
   for (Operation &op : getBody().front())
     if (!isa<WeightOp>(op))
       return emitOpError("holds weights only, found '") << op.getName() << "'";
@@ -109,6 +116,8 @@ LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &) {
                          << stringifyEnum(weight.getQuant());
   return checkMatrix(*this, getWeight(), weight.getRows(), lastDim(getType()));
 }
+
+LogicalResult RepeatOp::verify() { return checkCount(*this, getCount()); }
 
 LogicalResult RepeatOp::verifySymbolUses(SymbolTableCollection &) {
   auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(

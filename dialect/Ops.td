@@ -45,6 +45,7 @@ def BitNet_RecordOp : BitNet_Op<"record", [
     Instance `i` of a record lies at `offset + i * stride` of the packed
     weights; both are set by `assign-layouts`. A function that is run once per
     layer reads instance `i` in iteration `i`, so one function serves them all.
+    A record of one instance is shared: every iteration reads that instance.
 
     ```mlir
     bitnet.record @layer count 30 {
@@ -110,7 +111,8 @@ def BitNet_RepeatOp : BitNet_Op<"repeat", [
   let summary = "runs a layer function once per instance of its record";
   let description = [{
     `h = f(h)` for every layer in order; in iteration i the function's weight
-    references mean instance i, and its KV operations layer `first + i`.
+    references mean instance i, and its KV operations layer `first + i`, where
+    `first` is the number of layers that earlier repeats of the model ran.
   }];
   let arguments = (ins FlatSymbolRefAttr:$callee, BitNet_Rows:$input,
                        I64Attr:$count);
@@ -118,6 +120,7 @@ def BitNet_RepeatOp : BitNet_Op<"repeat", [
   let assemblyFormat = [{
     $callee `(` $input `)` `times` $count attr-dict `:` type($result)
   }];
+  let hasVerifier = 1;
 }
 
 def BitNet_GatherLogitsOp : BitNet_Op<"gather_logits", [
