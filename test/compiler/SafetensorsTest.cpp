@@ -133,4 +133,30 @@ TEST(Safetensors, EveryTruncationIsRefused) {
     messageOf(readSafetensors(dir.write("cut", bytes.substr(0, size))));
 }
 
+/// Whatever one byte of the header is changed to: an error, or entries that
+/// still lie inside the file.
+TEST(Safetensors, EveryChangedByteIsHarmless) {
+  TempDir dir;
+  std::string good =
+      safetensors({{"a", "U8", {3}, "abc"}, {"b", "F16", {2, 2}, "12345678"}});
+  int accepted = 0;
+  for (size_t i = 0; i + 11 < good.size(); ++i)
+    for (char byte :
+         {'\0', '\x01', '\x7f', '\xff', '"', '[', '}', '0', '9', '-'}) {
+      std::string bytes = good;
+      bytes[i] = byte;
+      auto tensors = readSafetensors(dir.write("x", bytes));
+      if (!tensors) {
+        EXPECT_FALSE(toString(tensors.takeError()).empty());
+        continue;
+      }
+      ++accepted;
+      for (auto &[name, tensor] : *tensors) {
+        EXPECT_LE(tensor.offset, bytes.size()) << name;
+        EXPECT_LE(tensor.bytes, bytes.size() - tensor.offset) << name;
+      }
+    }
+  EXPECT_GT(accepted, 0);
+}
+
 } // namespace
