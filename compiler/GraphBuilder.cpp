@@ -234,7 +234,25 @@ DictionaryAttr GraphBuilder::describe() {
   });
 }
 
+/// What the description can say and no kernel can compute.
+static const char *unsupported(const Model &model) {
+  if (model.activation == bitnetc::Activation::GELU)
+    return "hidden_act gelu";
+  if (model.quant.weight == bitnetc::WeightQuant::Float)
+    return "float weights in linear layers";
+  if (model.quant.input == bitnetc::InputQuant::None)
+    return "linear layers with unquantised input";
+  bool binary = model.quant.weight == bitnetc::WeightQuant::Binary;
+  bool sign = model.quant.input == bitnetc::InputQuant::Sign;
+  if (binary != sign)
+    return "binary weights without sign activations (or the reverse)";
+  return nullptr;
+}
+
 llvm::Expected<OwningOpRef<ModuleOp>> GraphBuilder::build() {
+  if (const char *what = unsupported(model))
+    return llvm::createStringError("%s: %s cannot be compiled yet",
+                                   model.path.c_str(), what);
   OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
   (*module)->setAttr("bitnet.model", describe());
   b.setInsertionPointToEnd(module->getBody());

@@ -13,9 +13,7 @@
 
 #include "dialect/Dialect.h"
 #include "dialect/InterpreterPass.h"
-#ifdef BITNET_HAVE_PASSES
 #include "passes/Passes.h"
-#endif
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -98,8 +96,6 @@ int main(int argc, char **argv) {
   registry.insert<bitnet::BitNetDialect>();
   registerAllPasses();
   bitnet::registerInterpretPass();
-#ifdef BITNET_HAVE_PASSES
   bitnet::registerPasses();
-#endif
   return asMainReturnCode(run(argc, argv, registry));
 }

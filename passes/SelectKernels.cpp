@@ -11,6 +11,7 @@
 #include "dialect/Layouts.h"
 #include "mlir/IR/Builders.h"
 #include "targets/Kernels.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace mlir::bitnet {
@@ -97,6 +98,35 @@ static void placeWeights(RecordOp record, int64_t &end) {
   end += *record.getStride() * record.getCount();
 }
 
+/// What the descriptor tells about the weights: parameters of the model, bytes
+/// that one decoded token reads, kernels.
+static void summarise(ModuleOp module) {
+  int64_t parameters = 0, read = 0;
+  SetVector<StringRef> kernels;
+  DenseSet<Operation *> streamed;
+  module.walk([&](MatmulOp op) {
+    kernels.insert(*op.getKernel());
+    for (Attribute ref : op.getWeights())
+      streamed.insert(lookupWeight(op, cast<SymbolRefAttr>(ref)));
+  });
+  for (RecordOp record : module.getOps<RecordOp>())
+    for (WeightOp weight : record.getBody().getOps<WeightOp>()) {
+      int64_t count = record.getCount(), n = weight.getRows(),
+              k = weight.getCols();
+      if (weight.getSource().starts_with("@")) // Derived, not learned.
+        continue;
+      parameters += count * n * k;
+      if (streamed.contains(weight))
+        read += count * (codeBytes(*weight.getLayout(), n, k) +
+                         4 * static_cast<int64_t>(weight.getScaleRows()));
+    }
+  Builder b(module.getContext());
+  module->setAttr("bitnet.num_parameters", b.getI64IntegerAttr(parameters));
+  module->setAttr("bitnet.weight_bytes_per_token", b.getI64IntegerAttr(read));
+  module->setAttr("bitnet.summary",
+                  b.getStringAttr(llvm::join(kernels.getArrayRef(), ", ")));
+}
+
 namespace {
 struct SelectKernelsPass : bitnet::impl::SelectKernelsBase<SelectKernelsPass> {
   using SelectKernelsBase::SelectKernelsBase;
@@ -125,6 +155,7 @@ struct SelectKernelsPass : bitnet::impl::SelectKernelsBase<SelectKernelsPass> {
       placeWeights(record, end);
     Builder builder(&getContext());
     module->setAttr("bitnet.weight_bytes", builder.getI64IntegerAttr(end));
+    summarise(module);
   }
 };
 } // namespace

@@ -1,0 +1,372 @@
+//===- EmitABI.cpp - The model descriptor and its entry point -------------===//
+//
+// The only pass that sees runtime/abi. It wraps the lowered `step` in the C
+// signature of bitnet_step_fn, gives the barrier its body, and writes the
+// constant `<prefix>_model` from what earlier passes left on the module:
+//
+//   bitnet.model {name, vocab_size, ...}      graph builder
+//   bitnet.workspace_per_token                plan-memory
+//   bitnet.kv_page_bytes                      lower-to-vector
+//   bitnet.num_parameters, weight_bytes_per_token, summary   select-kernels
+//   bitnet.weights_hash, tokenizer, chat_template, compiler  driver (optional)
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Passes.h"
+#include "passes/Planning.h"
+#include "passes/lower/Emitter.h"
+#include "runtime/abi/bitnet_abi.h"
+#include "targets/Cpu.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/ADT/StringExtras.h"
+
+namespace mlir::bitnet {
+#define GEN_PASS_DEF_EMITABI
+#include "passes/Passes.h.inc"
+} // namespace mlir::bitnet
+
+using namespace mlir;
+using namespace mlir::bitnet;
+
+namespace {
+
+enum class FieldKind { U32, U64, Pointer, Hash };
+
+struct Field {
+  FieldKind kind;
+  size_t offset;
+};
+
+constexpr size_t sizeOfKind(FieldKind kind) {
+  return kind == FieldKind::U32 ? 4 : kind == FieldKind::Hash ? 32 : 8;
+}
+
+/// The fields of bitnet_model, in order; a blob is a pointer and a size.
+#define FIELD(kind, name)                                                      \
+  Field { FieldKind::kind, offsetof(bitnet_model, name) }
+constexpr Field kFields[] = {
+    FIELD(U32, magic),
+    FIELD(U32, abi_version),
+    FIELD(U32, struct_size),
+    FIELD(U32, arch),
+    FIELD(U64, required_features),
+    FIELD(Pointer, name),
+    FIELD(Pointer, target),
+    FIELD(Pointer, compiler),
+    FIELD(Pointer, summary),
+    FIELD(U32, vocab_size),
+    FIELD(U32, hidden_size),
+    FIELD(U32, intermediate_size),
+    FIELD(U32, num_layers),
+    FIELD(U32, num_heads),
+    FIELD(U32, num_kv_heads),
+    FIELD(U32, head_dim),
+    FIELD(U32, max_position),
+    FIELD(U32, logits_stride),
+    FIELD(U32, kv_page_tokens),
+    FIELD(U64, kv_page_bytes),
+    FIELD(U64, workspace_bytes_fixed),
+    FIELD(U64, workspace_bytes_per_token),
+    FIELD(U64, num_parameters),
+    FIELD(U64, weight_bytes_per_token),
+    FIELD(Hash, model_hash),
+    FIELD(U64, weights_begin),
+    FIELD(U64, weights_end),
+    FIELD(Pointer, tokenizer.data),
+    FIELD(U64, tokenizer.size),
+    FIELD(Pointer, chat_template.data),
+    FIELD(U64, chat_template.size),
+    FIELD(U32, bos_token),
+    FIELD(U32, num_eos_tokens),
+    FIELD(Pointer, eos_tokens),
+    FIELD(Pointer, step),
+};
+#undef FIELD
+
+constexpr bool fieldsAreContiguous() {
+  size_t end = 0;
+  for (Field field : kFields) {
+    if (field.offset != end)
+      return false;
+    end += sizeOfKind(field.kind);
+  }
+  return end == sizeof(bitnet_model);
+}
+static_assert(fieldsAreContiguous(),
+              "kFields must list every field of bitnet_model in order");
+
+class AbiEmitter {
+public:
+  AbiEmitter(ModuleOp module, const Cpu &cpu, StringRef prefix)
+      : module(module), cpu(cpu), prefix(prefix), b(module.getContext()),
+        loc(module.getLoc()), ptr(LLVM::LLVMPointerType::get(b.getContext())),
+        i32(b.getI32Type()), i64(b.getI64Type()) {}
+
+  LogicalResult run();
+
+private:
+  Value constant(Type type, int64_t value) {
+    return LLVM::ConstantOp::create(b, loc, type,
+                                    b.getIntegerAttr(type, value));
+  }
+  Value fieldAddress(Value base, size_t offset) {
+    return LLVM::GEPOp::create(b, loc, ptr, b.getI8Type(), base,
+                               ArrayRef<LLVM::GEPArg>{int32_t(offset)});
+  }
+  Value loadField(Type type, Value base, size_t offset) {
+    return LLVM::LoadOp::create(b, loc, type, fieldAddress(base, offset));
+  }
+  Value loadCount(Value base, size_t offset) {
+    return LLVM::ZExtOp::create(b, loc, i64, loadField(i32, base, offset));
+  }
+  /// A private constant; returns a reference for an initialiser.
+  std::string addData(StringRef name, StringRef bytes);
+  int64_t number(StringRef attribute) {
+    auto value = module->getAttrOfType<IntegerAttr>(attribute);
+    return value ? value.getInt() : 0;
+  }
+  StringRef text(StringRef attribute) {
+    auto value = module->getAttrOfType<StringAttr>(attribute);
+    return value ? value.getValue() : StringRef();
+  }
+
+  void defineBarrier(LLVM::LLVMFuncOp function);
+  LLVM::LLVMFuncOp emitEntry(LLVM::LLVMFuncOp step);
+  void emitDescriptor(DictionaryAttr model, LLVM::LLVMFuncOp entry);
+
+  ModuleOp module;
+  const Cpu &cpu;
+  StringRef prefix;
+  OpBuilder b;
+  Location loc;
+  Type ptr, i32, i64;
+};
+} // namespace
+
+/// Calls the team's barrier unless the team is one thread.
+void AbiEmitter::defineBarrier(LLVM::LLVMFuncOp function) {
+  Block *entry = function.addEntryBlock(b);
+  Block *call = function.addBlock(), *done = function.addBlock();
+  Value team = entry->getArgument(0), thread = entry->getArgument(1),
+        threads = entry->getArgument(2);
+  b.setInsertionPointToStart(entry);
+  Value several = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ugt,
+                                       threads, constant(i64, 1));
+  LLVM::CondBrOp::create(b, loc, several, call, done);
+  b.setInsertionPointToStart(call);
+  Value target = loadField(ptr, team, offsetof(bitnet_team, barrier));
+  Value number = LLVM::TruncOp::create(b, loc, i32, thread);
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(b.getContext()), {ptr, i32});
+  LLVM::CallOp::create(b, loc, type, ValueRange{target, team, number});
+  LLVM::BrOp::create(b, loc, done);
+  b.setInsertionPointToStart(done);
+  LLVM::ReturnOp::create(b, loc, ValueRange{});
+}
+
+/// void <prefix>_step(model, context, batch, logits, team, thread): unpacks the
+/// structures into the environment of the lowered step. A memref argument is
+/// five values there: two pointers, offset, size and stride.
+LLVM::LLVMFuncOp AbiEmitter::emitEntry(LLVM::LLVMFuncOp step) {
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(b.getContext()), {ptr, ptr, ptr, ptr, ptr, i32});
+  b.setInsertionPointToEnd(module.getBody());
+  auto entry = LLVM::LLVMFuncOp::create(b, loc, (prefix + "_step").str(), type,
+                                        LLVM::Linkage::Internal);
+  Block *block = entry.addEntryBlock(b);
+  b.setInsertionPointToStart(block);
+  Value context = block->getArgument(1), batch = block->getArgument(2),
+        logits = block->getArgument(3), team = block->getArgument(4);
+
+  SmallVector<Value> env(static_cast<size_t>(Env::Count));
+  auto at = [&](Env which) -> Value & {
+    return env[static_cast<size_t>(which)];
+  };
+#define CONTEXT(name) offsetof(bitnet_context, name)
+#define BATCH(name) offsetof(bitnet_batch, name)
+  at(Env::Weights) = loadField(ptr, context, CONTEXT(weights));
+  at(Env::Workspace) = loadField(ptr, context, CONTEXT(workspace));
+  at(Env::KVPages) = loadField(ptr, context, CONTEXT(kv_pages));
+  at(Env::PageTable) = loadField(ptr, context, CONTEXT(page_table));
+  at(Env::PagesPerSequence) = loadCount(context, CONTEXT(pages_per_sequence));
+  at(Env::MaxTokens) = loadCount(context, CONTEXT(max_tokens));
+  at(Env::Token) = loadField(ptr, batch, BATCH(token));
+  at(Env::Position) = loadField(ptr, batch, BATCH(position));
+  at(Env::Sequence) = loadField(ptr, batch, BATCH(sequence));
+  at(Env::LogitsToken) = loadField(ptr, batch, BATCH(logits_token));
+  at(Env::Tokens) = loadCount(batch, BATCH(num_tokens));
+  at(Env::LogitRows) = loadCount(batch, BATCH(num_logits));
+#undef CONTEXT
+#undef BATCH
+  at(Env::Logits) = logits;
+  at(Env::Thread) = LLVM::ZExtOp::create(b, loc, i64, block->getArgument(5));
+  at(Env::Threads) = loadCount(team, offsetof(bitnet_team, num_threads));
+  at(Env::Layer) = constant(i64, 0);
+  at(Env::Team) = team;
+
+  SmallVector<Value> arguments;
+  Value zero = constant(i64, 0), one = constant(i64, 1);
+  Value unbounded = constant(i64, std::numeric_limits<int64_t>::max());
+  for (auto [type, value] : llvm::zip(envTypes(b.getContext()), env))
+    if (isa<MemRefType>(type))
+      llvm::append_range(arguments,
+                         ArrayRef<Value>{value, value, zero, unbounded, one});
+    else
+      arguments.push_back(value);
+  LLVM::CallOp::create(b, loc, step, arguments);
+  LLVM::ReturnOp::create(b, loc, ValueRange{});
+  return entry;
+}
+
+std::string AbiEmitter::addData(StringRef name, StringRef bytes) {
+  std::string symbol = (prefix + "_" + name).str();
+  b.setInsertionPointToEnd(module.getBody());
+  auto type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes.size());
+  LLVM::GlobalOp::create(b, loc, type, /*isConstant=*/true,
+                         LLVM::Linkage::Internal, symbol,
+                         b.getStringAttr(bytes), /*alignment=*/64);
+  return symbol;
+}
+
+void AbiEmitter::emitDescriptor(DictionaryAttr model, LLVM::LLVMFuncOp entry) {
+  auto field = [&](StringRef name) {
+    return cast<IntegerAttr>(model.get(name)).getInt();
+  };
+  uint64_t features = 0;
+#define FEATURE_BIT(bit, suffix, name)                                         \
+  if (cpu.hasFeature(name))                                                    \
+    features |= uint64_t(1) << bit;
+  BITNET_CPU_FEATURES(FEATURE_BIT)
+#undef FEATURE_BIT
+  int64_t arch = cpu.arch == "x86_64"    ? BITNET_ARCH_X86_64
+                 : cpu.arch == "aarch64" ? BITNET_ARCH_AARCH64
+                                         : BITNET_ARCH_RISCV64;
+
+  auto cString = [](StringRef value) {
+    return std::string(value.data(), value.size()) + '\0';
+  };
+  std::string name =
+      addData("name", cString(cast<StringAttr>(model.get("name"))));
+  std::string target = addData("target", cString(cpu.name));
+  std::string compiler = addData("compiler", cString(text("bitnet.compiler")));
+  std::string summary = addData("summary", cString(text("bitnet.summary")));
+  StringRef tokenizerBytes = text("bitnet.tokenizer");
+  StringRef templateBytes = text("bitnet.chat_template");
+  std::string tokenizer =
+      tokenizerBytes.empty() ? "" : addData("tokenizer", tokenizerBytes);
+  std::string chatTemplate =
+      templateBytes.empty() ? "" : addData("chat_template", templateBytes);
+  ArrayRef<int32_t> eos = cast<DenseI32ArrayAttr>(model.get("eos_tokens"));
+  StringRef eosBytes(reinterpret_cast<const char *>(eos.data()),
+                     eos.size() * 4);
+  std::string eosTokens = eos.empty() ? "" : addData("eos_tokens", eosBytes);
+  std::string hash(32, '\0');
+  if (!text("bitnet.weights_hash").empty())
+    hash = llvm::fromHex(text("bitnet.weights_hash"));
+
+  SmallVector<Type> types;
+  auto hashType = LLVM::LLVMArrayType::get(b.getI8Type(), 32);
+  for (Field f : kFields)
+    types.push_back(f.kind == FieldKind::U32       ? i32
+                    : f.kind == FieldKind::U64     ? i64
+                    : f.kind == FieldKind::Pointer ? ptr
+                                                   : Type(hashType));
+  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
+  b.setInsertionPointToEnd(module.getBody());
+  auto global = LLVM::GlobalOp::create(
+      b, loc, type, /*isConstant=*/true, LLVM::Linkage::External,
+      (prefix + "_model").str(), Attribute(), /*alignment=*/64);
+  b.setInsertionPointToStart(b.createBlock(&global.getInitializerRegion()));
+  Value value = LLVM::ZeroOp::create(b, loc, type);
+  int64_t next = 0;
+  auto insert = [&](Value element) {
+    value = LLVM::InsertValueOp::create(b, loc, value, element,
+                                        ArrayRef<int64_t>{next++});
+  };
+  auto u32 = [&](int64_t number) { insert(constant(i32, number)); };
+  auto u64 = [&](int64_t number) { insert(constant(i64, number)); };
+  auto pointer = [&](StringRef symbol) {
+    if (symbol.empty())
+      insert(LLVM::ZeroOp::create(b, loc, ptr));
+    else
+      insert(LLVM::AddressOfOp::create(b, loc, ptr, symbol));
+  };
+  int64_t vocab = field("vocab_size");
+  u32(BITNET_ABI_MAGIC);
+  u32(BITNET_ABI_VERSION);
+  u32(sizeof(bitnet_model));
+  u32(arch);
+  u64(static_cast<int64_t>(features));
+  pointer(name);
+  pointer(target);
+  pointer(compiler);
+  pointer(summary);
+  u32(vocab);
+  for (StringRef shape :
+       {"hidden_size", "intermediate_size", "num_layers", "num_heads",
+        "num_kv_heads", "head_dim", "max_position"})
+    u32(field(shape));
+  u32(llvm::alignTo(vocab, kRowPad));
+  u32(kPageTokens);
+  u64(number("bitnet.kv_page_bytes"));
+  u64(0); // Everything in the workspace is per token.
+  u64(number(kWorkspaceAttr));
+  u64(number("bitnet.num_parameters"));
+  u64(number("bitnet.weight_bytes_per_token"));
+  insert(LLVM::ConstantOp::create(b, loc, hashType, b.getStringAttr(hash)));
+  u64(0); // weights_begin and weights_end are the linker step's.
+  u64(0);
+  pointer(tokenizer);
+  u64(tokenizerBytes.size());
+  pointer(chatTemplate);
+  u64(templateBytes.size());
+  u32(field("bos_token"));
+  u32(eos.size());
+  pointer(eosTokens);
+  pointer(entry.getSymName());
+  assert(next == static_cast<int64_t>(std::size(kFields)) && "field forgotten");
+  LLVM::ReturnOp::create(b, loc, value);
+}
+
+LogicalResult AbiEmitter::run() {
+  auto step = module.lookupSymbol<LLVM::LLVMFuncOp>("step");
+  auto model = module->getAttrOfType<DictionaryAttr>("bitnet.model");
+  if (!step || !model)
+    return module.emitError("has no lowered 'step' function or no "
+                            "'bitnet.model' attribute");
+  auto barrier = module.lookupSymbol<LLVM::LLVMFuncOp>(kBarrierFunction);
+  if (barrier && barrier.isExternal())
+    defineBarrier(barrier);
+  LLVM::LLVMFuncOp entry = emitEntry(step);
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>())
+    if (!function.isExternal())
+      function.setLinkage(LLVM::Linkage::Internal);
+  emitDescriptor(model, entry);
+  for (auto record : llvm::make_early_inc_range(module.getOps<RecordOp>()))
+    record.erase();
+  // The translation to LLVM IR knows no attributes of ours.
+  SmallVector<StringAttr> ours;
+  for (NamedAttribute attribute : module->getDiscardableAttrs())
+    if (attribute.getName().getValue().starts_with("bitnet."))
+      ours.push_back(attribute.getName());
+  for (StringAttr attribute : ours)
+    module->removeDiscardableAttr(attribute);
+  return success();
+}
+
+namespace {
+struct EmitABIPass : bitnet::impl::EmitABIBase<EmitABIPass> {
+  using EmitABIBase::EmitABIBase;
+
+  void runOnOperation() override {
+    const Cpu *cpu = lookupCpu(target);
+    if (!cpu) {
+      getOperation().emitError() << "unknown target '" << target << "'";
+      return signalPassFailure();
+    }
+    if (failed(AbiEmitter(getOperation(), *cpu, prefix).run()))
+      signalPassFailure();
+  }
+};
+} // namespace

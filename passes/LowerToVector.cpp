@@ -1,0 +1,131 @@
+//===- LowerToVector.cpp - Fused level to loops over vectors --------------===//
+//
+// Replaces every function by one that takes the environment of a step (batch,
+// memory, thread; lower/Emitter.h) and contains loops over vectors. Tensors
+// vanish: they are the windows that plan-memory gave them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Passes.h"
+#include "passes/Planning.h"
+#include "passes/lower/Emitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace mlir::bitnet {
+#define GEN_PASS_DEF_LOWERTOVECTOR
+#include "passes/Passes.h.inc"
+} // namespace mlir::bitnet
+
+using namespace mlir;
+using namespace mlir::bitnet;
+
+/// before: %h1 = bitnet.repeat @layer_step(%h0) times 30
+/// after:  scf.for %i = %c0 to %c30 step %c1 {
+///           func.call @layer_step(…, %i, …)
+///         }
+static void lowerRepeat(Emitter &e, RepeatOp op) {
+  e.loop(e.index(0), e.index(op.getCount()), 1, [&](Value i) {
+    SmallVector<Value> arguments(e.environment());
+    arguments[static_cast<unsigned>(Env::Layer)] = i;
+    func::CallOp::create(e.b, e.loc, op.getCallee(), TypeRange{}, arguments);
+  });
+}
+
+static void lowerBarrier(Emitter &e) {
+  Value arguments[] = {e.get(Env::Team), e.get(Env::Thread),
+                       e.get(Env::Threads)};
+  func::CallOp::create(e.b, e.loc, kBarrierFunction, TypeRange{}, arguments);
+}
+
+static LogicalResult lowerOp(Emitter &e, Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<MatmulOp>([&](auto op) { return lowerMatmul(e, op); })
+      .Case<EmbedOp>([&](auto op) { return lowerEmbed(e, op), success(); })
+      .Case<GatherLogitsOp>(
+          [&](auto op) { return lowerGatherLogits(e, op), success(); })
+      .Case<AddOp, MulOp, ActivationOp>(
+          [&](auto op) { return lowerElementwise(e, op), success(); })
+      .Case<RMSNormOp>([&](auto op) { return lowerRMSNorm(e, op), success(); })
+      .Case<QuantizeOp>(
+          [&](auto op) { return lowerQuantize(e, op), success(); })
+      .Case<NormQuantizeOp>(
+          [&](auto op) { return lowerNormQuantize(e, op), success(); })
+      .Case<SignPackOp>(
+          [&](auto op) { return lowerSignPack(e, op), success(); })
+      .Case<NormSignPackOp>(
+          [&](auto op) { return lowerNormSignPack(e, op), success(); })
+      .Case<RopeOp>([&](auto op) { return lowerRope(e, op), success(); })
+      .Case<KVAppendOp>(
+          [&](auto op) { return lowerKVAppend(e, op), success(); })
+      .Case<AttentionOp>(
+          [&](auto op) { return lowerAttention(e, op), success(); })
+      .Case<RepeatOp>([&](auto op) { return lowerRepeat(e, op), success(); })
+      .Case<BarrierOp>([&](auto) { return lowerBarrier(e), success(); })
+      .Case<func::ReturnOp>([&](auto op) {
+        func::ReturnOp::create(e.b, op.getLoc());
+        return success();
+      })
+      .Default([](Operation *op) {
+        return op->emitOpError("has no vector form; run the fusing passes "
+                               "(bitnet-fuse) first");
+      });
+}
+
+namespace {
+struct LowerToVectorPass : bitnet::impl::LowerToVectorBase<LowerToVectorPass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    OpBuilder b(&getContext());
+    SmallVector<Type> env = envTypes(&getContext());
+    SmallVector<func::FuncOp> functions =
+        llvm::to_vector(module.getOps<func::FuncOp>());
+
+    b.setInsertionPointToEnd(module.getBody());
+    auto barrier = func::FuncOp::create(
+        b, module.getLoc(), kBarrierFunction,
+        b.getFunctionType({env[static_cast<unsigned>(Env::Team)],
+                           b.getIndexType(), b.getIndexType()},
+                          {}));
+    barrier.setPrivate();
+    KVPageShape page = kvPageShape(module);
+    module->setAttr("bitnet.kv_page_bytes", b.getI64IntegerAttr(page.bytes()));
+
+    // Each function gets a second block with the lowered code; the first is
+    // read from until all of it is lowered, then goes.
+    for (func::FuncOp function : functions) {
+      for (Operation &op : function.getBody().front())
+        if (!isa<func::ReturnOp, BarrierOp, KVAppendOp>(op) &&
+            !op.hasAttr(kSlotsAttr)) {
+          op.emitOpError("has no slots; plan memory first");
+          return signalPassFailure();
+        }
+      Block *source = &function.getBody().front();
+      Block *target = function.addBlock();
+      for (Type type : env)
+        target->addArgument(type, function.getLoc());
+      b.setInsertionPointToStart(target);
+      for (Operation &op : *source) {
+        Emitter emitter(b, op.getLoc(), target->getArguments());
+        if (failed(lowerOp(emitter, &op)))
+          return signalPassFailure();
+      }
+    }
+    for (func::FuncOp function : functions) {
+      Block *source = &function.getBody().front();
+      source->dropAllDefinedValueUses();
+      source->dropAllReferences();
+      source->erase();
+      function.removeArgAttrsAttr();
+      function.setFunctionType(b.getFunctionType(env, {}));
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,311 @@
+//===- Emitter.cpp - Building vector code for one thread ------------------===//
+
+#include "passes/lower/Emitter.h"
+#include "passes/Planning.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::bitnet;
+
+SmallVector<Type> mlir::bitnet::envTypes(MLIRContext *context) {
+  Builder b(context);
+  auto memory = [&](unsigned width) -> Type {
+    return MemRefType::get({ShapedType::kDynamic}, b.getIntegerType(width));
+  };
+  SmallVector<Type> types(static_cast<unsigned>(Env::Count), b.getIndexType());
+  auto at = [&](Env which) -> Type & {
+    return types[static_cast<unsigned>(which)];
+  };
+  for (Env which : {Env::Weights, Env::Workspace, Env::KVPages, Env::Logits})
+    at(which) = memory(8);
+  for (Env which : {Env::PageTable, Env::Token, Env::Position, Env::Sequence,
+                    Env::LogitsToken})
+    at(which) = memory(32);
+  at(Env::Team) = LLVM::LLVMPointerType::get(context);
+  return types;
+}
+
+//===----------------------------------------------------------------------===//
+// Constants and index arithmetic
+//===----------------------------------------------------------------------===//
+
+Value Emitter::index(int64_t value) {
+  return arith::ConstantIndexOp::create(b, loc, value);
+}
+Value Emitter::i32(int32_t value) {
+  return arith::ConstantIntOp::create(b, loc, value, 32);
+}
+Value Emitter::f32(float value) {
+  return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value));
+}
+Value Emitter::splat(float value) {
+  return arith::ConstantOp::create(b, loc,
+                                   DenseElementsAttr::get(f32x16(), value));
+}
+Value Emitter::splatI32(int32_t value) {
+  return arith::ConstantOp::create(b, loc,
+                                   DenseElementsAttr::get(i32x16(), value));
+}
+Value Emitter::constantLike(Value like, float value) {
+  if (auto type = dyn_cast<VectorType>(like.getType()))
+    return arith::ConstantOp::create(b, loc,
+                                     DenseElementsAttr::get(type, value));
+  return f32(value);
+}
+Value Emitter::add(Value x, Value y) {
+  return arith::AddIOp::create(b, loc, x, y);
+}
+Value Emitter::sub(Value x, Value y) {
+  return arith::SubIOp::create(b, loc, x, y);
+}
+Value Emitter::mul(Value x, Value y) {
+  return arith::MulIOp::create(b, loc, x, y);
+}
+Value Emitter::divI(Value x, int64_t y) {
+  return arith::DivUIOp::create(b, loc, x, index(y));
+}
+Value Emitter::remI(Value x, int64_t y) {
+  return arith::RemUIOp::create(b, loc, x, index(y));
+}
+Value Emitter::toIndex(Value value) {
+  return arith::IndexCastOp::create(b, loc, b.getIndexType(), value);
+}
+
+//===----------------------------------------------------------------------===//
+// Control flow
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value>
+Emitter::loop(Value lo, Value hi, int64_t step, ValueRange init,
+              function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto forOp = scf::ForOp::create(
+      b, loc, lo, hi, index(step), init,
+      [&](OpBuilder &, Location, Value iv, ValueRange carried) {
+        // The callback's builder is ours: `b` already stands in the body.
+        scf::YieldOp::create(b, loc, body(iv, carried));
+      });
+  return SmallVector<Value>(forOp.getResults());
+}
+
+void Emitter::loop(Value lo, Value hi, int64_t step,
+                   function_ref<void(Value)> body) {
+  loop(lo, hi, step, {}, [&](Value iv, ValueRange) {
+    body(iv);
+    return SmallVector<Value>();
+  });
+}
+
+std::pair<Value, Value> Emitter::share(Value items) {
+  Value thread = get(Env::Thread), threads = get(Env::Threads);
+  auto bound = [&](Value t) -> Value {
+    return arith::DivUIOp::create(b, loc, mul(items, t), threads);
+  };
+  return {bound(thread), bound(addI(thread, 1))};
+}
+
+void Emitter::parallel(Value items, function_ref<void(Value)> body) {
+  auto [lo, hi] = share(items);
+  loop(lo, hi, 1, body);
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+Value Emitter::window(Value bytes, Value offset, ArrayRef<int64_t> shape,
+                      Type element, Value dynamic) {
+  SmallVector<Value> sizes;
+  if (dynamic)
+    sizes.push_back(dynamic);
+  return memref::ViewOp::create(b, loc, MemRefType::get(shape, element), bytes,
+                                offset, sizes);
+}
+
+Value Emitter::slotOffset(Value tensor) {
+  return mul(get(Env::MaxTokens), index(slotOf(tensor)));
+}
+
+Value Emitter::buffer(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  if (type.getRank() > 1)
+    shape.back() = paddedColumns(type);
+  if (slotOf(tensor) == kLogitsSlot)
+    return window(get(Env::Logits), index(0), shape, type.getElementType(),
+                  get(Env::LogitRows));
+  return window(get(Env::Workspace), slotOffset(tensor), shape,
+                type.getElementType(), get(Env::MaxTokens));
+}
+
+Value Emitter::codesAsWords(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  return window(
+      get(Env::Workspace), slotOffset(tensor),
+      {ShapedType::kDynamic, type.getDimSize(1), paddedColumns(type) / 4},
+      b.getI32Type(), get(Env::MaxTokens));
+}
+
+WeightOp Emitter::weight(SymbolRefAttr ref) {
+  return lookupWeight(b.getInsertionBlock()->getParentOp(), ref);
+}
+
+Value Emitter::weightOffset(SymbolRefAttr ref, bool scales) {
+  WeightOp op = weight(ref);
+  auto record = cast<RecordOp>(op->getParentOp());
+  int64_t inRecord = scales ? *op.getScaleOffset() : *op.getOffset();
+  Value base = index(*record.getOffset() + inRecord);
+  if (record.getCount() == 1)
+    return base;
+  return add(base, mulI(get(Env::Layer), *record.getStride()));
+}
+
+Value Emitter::weightWindow(SymbolRefAttr ref, ArrayRef<int64_t> shape,
+                            Type element) {
+  return window(get(Env::Weights), weightOffset(ref), shape, element);
+}
+
+Value Emitter::scaleWindow(SymbolRefAttr ref) {
+  WeightOp op = weight(ref);
+  int64_t rows = op.getScaleRows();
+  return window(
+      get(Env::Weights), weightOffset(ref, /*scales=*/true),
+      {rows == 1 ? 1 : static_cast<int64_t>(llvm::alignTo(rows, kRowPad))},
+      b.getF32Type());
+}
+
+Value Emitter::rowsOf(Value tensor) {
+  while (Operation *op = tensor.getDefiningOp()) {
+    if (isa<GatherLogitsOp>(op))
+      return get(Env::LogitRows);
+    if (op->getNumOperands() == 0 || isa<RepeatOp>(op))
+      break;
+    tensor = op->getOperand(0);
+  }
+  return get(Env::Tokens);
+}
+
+Value Emitter::load(VectorType type, Value memref, ValueRange at) {
+  return vector::LoadOp::create(b, loc, type, memref, at);
+}
+Value Emitter::load(Value memref, ValueRange at) {
+  return memref::LoadOp::create(b, loc, memref, at);
+}
+void Emitter::store(Value value, Value memref, ValueRange at) {
+  if (isa<VectorType>(value.getType()))
+    vector::StoreOp::create(b, loc, value, memref, at);
+  else
+    memref::StoreOp::create(b, loc, value, memref, at);
+}
+Value Emitter::broadcast(Value scalar, VectorType type) {
+  return vector::BroadcastOp::create(b, loc, type, scalar);
+}
+
+//===----------------------------------------------------------------------===//
+// Floats
+//===----------------------------------------------------------------------===//
+
+Value Emitter::fadd(Value x, Value y) {
+  return arith::AddFOp::create(b, loc, x, y);
+}
+Value Emitter::fsub(Value x, Value y) {
+  return arith::SubFOp::create(b, loc, x, y);
+}
+Value Emitter::fmul(Value x, Value y) {
+  return arith::MulFOp::create(b, loc, x, y);
+}
+Value Emitter::fdiv(Value x, Value y) {
+  return arith::DivFOp::create(b, loc, x, y);
+}
+// Compare and select is what maxps and minps do; maximumf would add code for
+// NaN and signed zero.
+Value Emitter::fmax(Value x, Value y) {
+  Value greater =
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, y);
+  return arith::SelectOp::create(b, loc, greater, x, y);
+}
+Value Emitter::fmin(Value x, Value y) {
+  Value less = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, x, y);
+  return arith::SelectOp::create(b, loc, less, x, y);
+}
+
+Value Emitter::tree(Value vector, function_ref<Value(Value, Value)> combine) {
+  int64_t lanes = cast<VectorType>(vector.getType()).getDimSize(0);
+  while (lanes > 1) {
+    lanes /= 2;
+    auto half = [&](int64_t from) -> Value {
+      return vector::ExtractStridedSliceOp::create(
+          b, loc, vector, ArrayRef<int64_t>{from}, ArrayRef<int64_t>{lanes},
+          ArrayRef<int64_t>{1});
+    };
+    vector = combine(half(0), half(lanes));
+  }
+  return vector::ExtractOp::create(b, loc, vector, ArrayRef<int64_t>{0});
+}
+Value Emitter::sum16(Value vector) {
+  return tree(vector, [&](Value x, Value y) { return fadd(x, y); });
+}
+Value Emitter::max16(Value vector) {
+  return tree(vector, [&](Value x, Value y) { return fmax(x, y); });
+}
+Value Emitter::sumI32(Value vector) {
+  return tree(vector, [&](Value x, Value y) { return add(x, y); });
+}
+
+/// The integer type of the shape of `like`.
+static Type integerLike(OpBuilder &b, Value like) {
+  if (auto type = dyn_cast<VectorType>(like.getType()))
+    return VectorType::get(type.getShape(), b.getI32Type());
+  return b.getI32Type();
+}
+static Value integerConstantLike(OpBuilder &b, Location loc, Value like,
+                                 int32_t value) {
+  if (auto type = dyn_cast<VectorType>(like.getType()))
+    return arith::ConstantOp::create(b, loc,
+                                     DenseElementsAttr::get(type, value));
+  return arith::ConstantIntOp::create(b, loc, value, 32);
+}
+
+Value Emitter::roundToEvenInt(Value x) {
+  Value shifted = fadd(x, constantLike(x, kRoundMagic));
+  Value bits = arith::BitcastOp::create(b, loc, integerLike(b, x), shifted);
+  return sub(bits, integerConstantLike(b, loc, bits, kRoundMagicBits));
+}
+
+Value Emitter::exp(Value x) {
+  auto c = [&](float value) { return constantLike(x, value); };
+  x = fmin(fmax(x, c(kExpMin)), c(kExpMax));
+  Value shifted = fadd(fmul(x, c(kExpLog2E)), c(kRoundMagic));
+  Value n = fsub(shifted, c(kRoundMagic));
+  Value r = fsub(x, fmul(n, c(kExpLn2Hi)));
+  r = fsub(r, fmul(n, c(kExpLn2Lo)));
+  Value p = c(kExpPoly[0]);
+  for (float coefficient : ArrayRef(kExpPoly).drop_front())
+    p = fadd(fmul(p, r), c(coefficient));
+  Value bits = arith::BitcastOp::create(b, loc, integerLike(b, x), shifted);
+  bits =
+      sub(bits, integerConstantLike(
+                    b, loc, bits, static_cast<int32_t>(kRoundMagicBits - 127)));
+  bits = arith::ShLIOp::create(b, loc, bits,
+                               integerConstantLike(b, loc, bits, 23));
+  return fmul(p, arith::BitcastOp::create(b, loc, x.getType(), bits));
+}
+
+Value Emitter::activation(ActivationKind kind, Value x) {
+  switch (kind) {
+  case ActivationKind::SiLU: {
+    Value negative = arith::NegFOp::create(b, loc, x);
+    return fdiv(x, fadd(constantLike(x, 1.0f), exp(negative)));
+  }
+  case ActivationKind::ReLU2: {
+    Value positive = fmax(x, constantLike(x, 0.0f));
+    return fmul(positive, positive);
+  }
+  }
+  llvm_unreachable("activation kind");
+}

@@ -1,0 +1,169 @@
+//===- Emitter.h - Building vector code for one thread ---------*- C++ -*-===//
+//
+// What every operation's lowering needs: the values that describe the batch and
+// the thread, typed windows into workspace, weights and KV pages, loops, and
+// the arithmetic that must be the same everywhere (16-lane sums, exp,
+// rounding).
+//
+// All floats are vectors of 16 lanes whatever the machine's width: LLVM splits
+// them, and so results do not depend on the CPU.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNET_PASSES_LOWER_EMITTER_H
+#define BITNET_PASSES_LOWER_EMITTER_H
+
+#include "dialect/Dialect.h"
+#include "dialect/ScalarMath.h"
+#include "mlir/IR/Builders.h"
+
+namespace mlir::bitnet {
+
+/// The arguments of every lowered function, in order. Memory is memref<?xi8> or
+/// memref<?xi32>; counts are index.
+enum class Env : unsigned {
+  Weights,     ///< memref<?xi8>, packed weights
+  Workspace,   ///< memref<?xi8>
+  KVPages,     ///< memref<?xi8>
+  PageTable,   ///< memref<?xi32>, [sequences][pages_per_sequence]
+  Token,       ///< memref<?xi32>, [tokens]
+  Position,    ///< memref<?xi32>, [tokens]
+  Sequence,    ///< memref<?xi32>, [tokens]
+  LogitsToken, ///< memref<?xi32>, [logit_rows]
+  Logits,      ///< memref<?xi8>, [logit_rows][logits_stride] f32
+  PagesPerSequence,
+  Tokens, ///< in this batch
+  LogitRows,
+  MaxTokens, ///< capacity of the workspace
+  Thread,
+  Threads,
+  Layer, ///< instance of the layer's record
+  Team,  ///< !llvm.ptr, bitnet_team
+  Count
+};
+
+/// Types of the environment, for the signatures of lowered functions.
+SmallVector<Type> envTypes(MLIRContext *context);
+
+/// Name of the function that lowered code calls at a barrier; EmitABI gives it
+/// its body. (team: !llvm.ptr, thread: index, threads: index)
+constexpr StringLiteral kBarrierFunction = "bitnet_barrier";
+
+class Emitter {
+public:
+  Emitter(OpBuilder &builder, Location loc, ValueRange env)
+      : b(builder), loc(loc), env(env) {}
+
+  OpBuilder &b;
+  Location loc;
+
+  Value get(Env which) const { return env[static_cast<unsigned>(which)]; }
+  ValueRange environment() const { return env; }
+
+  // Constants and index arithmetic.
+  Value index(int64_t value);
+  Value i32(int32_t value);
+  Value f32(float value);
+  Value splat(float value);      ///< vector<16xf32>
+  Value splatI32(int32_t value); ///< vector<16xi32>
+  Value add(Value a, Value b);
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
+  Value addI(Value a, int64_t b) { return add(a, index(b)); }
+  Value mulI(Value a, int64_t b) { return mul(a, index(b)); }
+  Value divI(Value a, int64_t b);
+  Value remI(Value a, int64_t b);
+  Value toIndex(Value i32);
+
+  // Vector types.
+  VectorType f32x16() { return VectorType::get(16, b.getF32Type()); }
+  VectorType i32x16() { return VectorType::get(16, b.getI32Type()); }
+
+  // Control flow.
+  /// for (i = lo; i < hi; i += step) values = body(i, values); returns values.
+  SmallVector<Value>
+  loop(Value lo, Value hi, int64_t step, ValueRange init,
+       function_ref<SmallVector<Value>(Value, ValueRange)> body);
+  /// The same without carried values.
+  void loop(Value lo, Value hi, int64_t step, function_ref<void(Value)> body);
+  /// This thread's share [lo, hi) of `items`: contiguous, sizes differ by one.
+  std::pair<Value, Value> share(Value items);
+  /// Runs body for every item of this thread's share.
+  void parallel(Value items, function_ref<void(Value)> body);
+
+  // Memory.
+  /// A window of `bytes` from a byte offset; the first dimension may be dynamic
+  /// with size `dynamic`.
+  Value window(Value bytes, Value offset, ArrayRef<int64_t> shape, Type element,
+               Value dynamic = {});
+  /// The buffer of a tensor: rows ?xNpad f32, codes ?xPxKpad i8 and so on.
+  Value buffer(Value tensor);
+  /// Codes ?xPxKpad i8 seen as ?xPx(Kpad/4) i32.
+  Value codesAsWords(Value tensor);
+  /// Byte offset of `weight`'s codes or scales in this instance of its record.
+  Value weightOffset(SymbolRefAttr weight, bool scales = false);
+  Value weightWindow(SymbolRefAttr weight, ArrayRef<int64_t> shape,
+                     Type element);
+  /// Scales of a matrix: memref<rows x f32>, or of one element.
+  Value scaleWindow(SymbolRefAttr weight);
+  /// Number of rows the tensor has in this batch: tokens or rows of logits.
+  Value rowsOf(Value tensor);
+  Value load(VectorType type, Value memref, ValueRange at);
+  Value load(Value memref, ValueRange at);
+  void store(Value value, Value memref, ValueRange at);
+  Value broadcast(Value scalar, VectorType type);
+
+  // Floats: separate roundings, on scalars or vectors alike.
+  Value fadd(Value a, Value b);
+  Value fsub(Value a, Value b);
+  Value fmul(Value a, Value b);
+  Value fdiv(Value a, Value b);
+  Value fmax(Value a, Value b); ///< a > b ? a : b
+  Value fmin(Value a, Value b); ///< a < b ? a : b
+  /// The sum or maximum of 16 lanes, as the tree 8+8, 4+4, 2+2, 1+1.
+  Value sum16(Value vector);
+  Value max16(Value vector);
+  Value sumI32(Value vector);
+  Value exp(Value x);            ///< dialect/Exp.h
+  Value roundToEvenInt(Value x); ///< dialect/Exp.h, f32 -> i32
+  Value activation(ActivationKind kind, Value x);
+  /// A constant of the type of `like`.
+  Value constantLike(Value like, float value);
+
+  WeightOp weight(SymbolRefAttr ref);
+
+private:
+  Value tree(Value vector, function_ref<Value(Value, Value)> combine);
+  Value slotOffset(Value tensor);
+  ValueRange env;
+};
+
+// One function per operation, by file.
+void lowerEmbed(Emitter &e, EmbedOp op);               // Rows.cpp
+void lowerGatherLogits(Emitter &e, GatherLogitsOp op); // Rows.cpp
+void lowerElementwise(Emitter &e, Operation *op);      // Rows.cpp
+void lowerRMSNorm(Emitter &e, RMSNormOp op);           // Norm.cpp
+void lowerQuantize(Emitter &e, QuantizeOp op);         // Norm.cpp
+void lowerNormQuantize(Emitter &e, NormQuantizeOp op); // Norm.cpp
+void lowerSignPack(Emitter &e, SignPackOp op);         // Norm.cpp
+void lowerNormSignPack(Emitter &e, NormSignPackOp op); // Norm.cpp
+LogicalResult lowerMatmul(Emitter &e, MatmulOp op);    // Matmul.cpp
+void lowerRope(Emitter &e, RopeOp op);                 // Attention.cpp
+void lowerKVAppend(Emitter &e, KVAppendOp op);         // Attention.cpp
+void lowerAttention(Emitter &e, AttentionOp op);       // Attention.cpp
+
+/// Bytes of a KV page of 16 tokens for all layers, and where a head's block of
+/// keys lies in it. Elements are f16:
+///   [layer][kv head][keys: d x 16 positions | values: 16 positions x d]
+struct KVPageShape {
+  int64_t layers, kvHeads, headDim;
+  int64_t elements() const {
+    return layers * kvHeads * 2 * headDim * kPageTokens;
+  }
+  int64_t bytes() const { return elements() * 2; }
+};
+/// From the module's attention operations and the repeat that runs them.
+KVPageShape kvPageShape(ModuleOp module);
+
+} // namespace mlir::bitnet
+
+#endif // BITNET_PASSES_LOWER_EMITTER_H

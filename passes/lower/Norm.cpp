@@ -1,0 +1,205 @@
+//===- Norm.cpp - Norms, quantisation and signs of a row ------------------===//
+//
+// A row belongs to one thread and stays in its first-level cache while it is
+// read two or three times: once for the sum of squares, once for the largest
+// absolute value, once for the result. Nothing in between is stored.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Planning.h"
+#include "passes/lower/Emitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::bitnet;
+
+namespace {
+/// Reads 16 columns of a row of the input, normalised if the operation has a
+/// norm. `columns` is the true width, pads beyond it are zero.
+class RowReader {
+public:
+  RowReader(Emitter &e, Value input)
+      : e(e), in(e.buffer(input)),
+        columns(cast<RankedTensorType>(input.getType()).getDimSize(1)) {}
+
+  template <typename NormOp> void setNorm(NormOp op) {
+    eps = op.getEps().convertToFloat();
+    auto vector = [&](SymbolRefAttr ref) {
+      return e.weightWindow(ref, {int64_t(llvm::alignTo(columns, kRowPad))},
+                            e.b.getF32Type());
+    };
+    gain = vector(op.getGain());
+    if (op.getBias())
+      bias = vector(*op.getBias());
+  }
+
+  /// r = 1 / sqrt(sum(x^2) / K + eps) of row t.
+  void startRow(Value t) {
+    if (!gain)
+      return;
+    Value sum =
+        e.loop(e.index(0), e.index(llvm::alignTo(columns, 16)), 16,
+               e.splat(0.0f), [&](Value column, ValueRange carried) {
+                 Value x = e.load(e.f32x16(), in, {t, column});
+                 return SmallVector<Value>{e.fadd(carried[0], e.fmul(x, x))};
+               })[0];
+    Value mean = e.fdiv(e.sum16(sum), e.f32(static_cast<float>(columns)));
+    Value root = math::SqrtOp::create(e.b, e.loc, e.fadd(mean, e.f32(eps)));
+    scale = e.broadcast(e.fdiv(e.f32(1.0f), root), e.f32x16());
+  }
+
+  /// (x * r) * gain [+ bias], or x.
+  Value read(Value t, Value column) {
+    Value x = e.load(e.f32x16(), in, {t, column});
+    if (!gain)
+      return x;
+    x = e.fmul(e.fmul(x, scale), e.load(e.f32x16(), gain, column));
+    return bias ? e.fadd(x, e.load(e.f32x16(), bias, column)) : x;
+  }
+
+  int64_t width() const { return columns; }
+
+private:
+  Emitter &e;
+  Value in;
+  int64_t columns;
+  Value gain, bias, scale;
+  float eps = 0;
+};
+} // namespace
+
+void mlir::bitnet::lowerRMSNorm(Emitter &e, RMSNormOp op) {
+  RowReader reader(e, op.getInput());
+  reader.setNorm(op);
+  Value out = e.buffer(op.getResult());
+  e.parallel(e.rowsOf(op.getInput()), [&](Value t) {
+    reader.startRow(t);
+    e.loop(e.index(0), e.index(paddedColumns(op.getType())), 16,
+           [&](Value column) {
+             e.store(reader.read(t, column), out, {t, column});
+           });
+  });
+}
+
+/// Codes, scale and plane sums of every row. Sums are needed by kernels whose
+/// weight codes are stored with a zero point.
+static void quantizeRows(Emitter &e, RowReader &reader, Value input,
+                         Value codes, Value scale, Value sum) {
+  OpBuilder &b = e.b;
+  auto codesType = cast<RankedTensorType>(codes.getType());
+  int64_t planes = codesType.getDimSize(1);
+  int64_t padded = paddedColumns(codesType);
+  float largest = planes == 2 ? 32512.0f : 127.0f;
+  Value low = e.splatI32(planes == 2 ? -32512 : -128);
+  Value high = e.splatI32(static_cast<int32_t>(largest));
+  auto i8x16 = VectorType::get(16, b.getI8Type());
+  Value codesOut = e.buffer(codes), scaleOut = e.buffer(scale),
+        sumOut = e.buffer(sum);
+
+  e.parallel(e.rowsOf(input), [&](Value t) {
+    reader.startRow(t);
+    Value peak =
+        e.loop(e.index(0), e.index(llvm::alignTo(reader.width(), 16)), 16,
+               e.splat(0.0f), [&](Value column, ValueRange carried) {
+                 Value x = reader.read(t, column);
+                 Value magnitude = math::AbsFOp::create(b, e.loc, x);
+                 return SmallVector<Value>{e.fmax(magnitude, carried[0])};
+               })[0];
+    Value a = e.fmax(e.max16(peak), e.f32(kMinAbsMax));
+    e.store(e.fdiv(a, e.f32(largest)), scaleOut, t);
+    Value factor = e.broadcast(e.fdiv(e.f32(largest), a), e.f32x16());
+
+    SmallVector<Value> sums(planes, e.splatI32(0));
+    sums = e.loop(
+        e.index(0), e.index(padded), 16, sums,
+        [&](Value column, ValueRange carried) {
+          Value q = e.roundToEvenInt(e.fmul(reader.read(t, column), factor));
+          q = arith::MinSIOp::create(b, e.loc, q, high);
+          q = arith::MaxSIOp::create(b, e.loc, q, low);
+          // hi * 256 + lo with a signed lo: subtracting lo leaves a multiple.
+          SmallVector<Value> parts{q}, next;
+          Value last = arith::TruncIOp::create(b, e.loc, i8x16, q);
+          SmallVector<Value> bytes{last};
+          if (planes == 2) {
+            Value lo = arith::ExtSIOp::create(b, e.loc, e.i32x16(), last);
+            Value hi =
+                arith::ShRSIOp::create(b, e.loc, e.sub(q, lo), e.splatI32(8));
+            parts = {hi, lo};
+            bytes = {arith::TruncIOp::create(b, e.loc, i8x16, hi), last};
+          }
+          for (int64_t p = 0; p < planes; ++p) {
+            e.store(bytes[p], codesOut, {t, e.index(p), column});
+            next.push_back(e.add(carried[p], parts[p]));
+          }
+          return next;
+        });
+    for (int64_t p = 0; p < planes; ++p)
+      e.store(e.sumI32(sums[p]), sumOut, {t, e.index(p)});
+  });
+}
+
+void mlir::bitnet::lowerQuantize(Emitter &e, QuantizeOp op) {
+  RowReader reader(e, op.getInput());
+  quantizeRows(e, reader, op.getInput(), op.getCodes(), op.getScale(),
+               op.getSum());
+}
+
+void mlir::bitnet::lowerNormQuantize(Emitter &e, NormQuantizeOp op) {
+  RowReader reader(e, op.getInput());
+  reader.setNorm(op);
+  quantizeRows(e, reader, op.getInput(), op.getCodes(), op.getScale(),
+               op.getSum());
+}
+
+/// 64 columns to a word: four masks of 16 lanes, the first lowest. Bits beyond
+/// the row's width are cleared, so that no popcount sees them.
+static void packRows(Emitter &e, RowReader &reader, Value input, Value packed) {
+  OpBuilder &b = e.b;
+  auto maskType = VectorType::get(1, b.getIntegerType(16));
+  Value out = e.buffer(packed);
+  auto word = [&](Value t, Value index) {
+    Value bits;
+    for (int64_t part = 0; part < 4; ++part) {
+      Value x = reader.read(t, e.addI(e.mulI(index, 64), part * 16));
+      Value mask = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OGE, x,
+                                         e.splat(0.0f));
+      mask = vector::BitCastOp::create(b, e.loc, maskType, mask);
+      mask = vector::ExtractOp::create(b, e.loc, mask, ArrayRef<int64_t>{0});
+      mask = arith::ExtUIOp::create(b, e.loc, b.getI64Type(), mask);
+      if (part)
+        mask = arith::ShLIOp::create(
+            b, e.loc, mask,
+            arith::ConstantIntOp::create(b, e.loc, part * 16, 64));
+      bits =
+          bits ? arith::OrIOp::create(b, e.loc, bits, mask).getResult() : mask;
+    }
+    return bits;
+  };
+  int64_t full = reader.width() / 64, rest = reader.width() % 64;
+  e.parallel(e.rowsOf(input), [&](Value t) {
+    reader.startRow(t);
+    e.loop(e.index(0), e.index(full), 1,
+           [&](Value index) { e.store(word(t, index), out, {t, index}); });
+    if (rest) {
+      Value keep = arith::ConstantIntOp::create(
+          b, e.loc, static_cast<int64_t>((uint64_t(1) << rest) - 1), 64);
+      Value index = e.index(full);
+      e.store(arith::AndIOp::create(b, e.loc, word(t, index), keep), out,
+              {t, index});
+    }
+  });
+}
+
+void mlir::bitnet::lowerSignPack(Emitter &e, SignPackOp op) {
+  RowReader reader(e, op.getInput());
+  packRows(e, reader, op.getInput(), op.getResult());
+}
+
+void mlir::bitnet::lowerNormSignPack(Emitter &e, NormSignPackOp op) {
+  RowReader reader(e, op.getInput());
+  reader.setNorm(op);
+  packRows(e, reader, op.getInput(), op.getResult());
+}
