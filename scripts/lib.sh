@@ -1,0 +1,47 @@
+# Shared by the scripts here: where we are, installing packages once.
+
+set -euo pipefail
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+jobs=${BITNETC_JOBS:-2}
+
+# What the compiler and the runtime are built from, and what tests need.
+# llvm, mlir, clang and lld 22 come from Debian 12's security updates.
+build_packages="cmake ninja-build ccache git ca-certificates
+  g++ libc6-dev clang-22 lld-22 liblld-22-dev llvm-22-dev llvm-22-tools
+  libmlir-22-dev mlir-22-tools libpolly-22-dev zlib1g-dev libzstd-dev
+  nlohmann-json3-dev libpcre2-dev"
+test_packages="libgtest-dev python3 python3-numpy qemu-user-static
+  libclang-rt-22-dev clang-format-22"
+
+say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
+
+# install PACKAGE...: only what is missing, so that a second run does nothing.
+install() {
+  local missing=()
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null |
+      grep -q 'install ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  local sudo=
+  if [ "$(id -u)" -ne 0 ]; then
+    sudo=sudo
+    command -v sudo >/dev/null || {
+      echo "error: install as root: apt-get install ${missing[*]}" >&2
+      exit 1
+    }
+  fi
+  say "installing ${missing[*]}"
+  $sudo apt-get update -qq
+  $sudo env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# build PRESET [TARGET...]
+build() {
+  local preset=$1
+  shift
+  say "building ($preset)"
+  cmake --preset "$preset" -S "$repo" >/dev/null
+  cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"}
+}

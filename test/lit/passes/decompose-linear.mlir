@@ -1,0 +1,39 @@
+// RUN: bitnet-opt %s --bitnet-decompose-linear | FileCheck %s
+// RUN: bitnet-opt %s --interpret > %t.before
+// RUN: bitnet-opt %s --bitnet-decompose-linear --interpret > %t.after
+// RUN: diff %t.before %t.after
+
+bitnet.record @layer count 1 {
+  bitnet.weight @t quant ternary shape [48, 80] source "t"
+  bitnet.weight @i quant int8 shape [20, 80] scale_rows 20 source "i"
+  bitnet.weight @b quant binary shape [48, 80] scale_rows 48 source "b"
+}
+
+// CHECK-LABEL: func.func @int8
+// CHECK: %[[Q:.*]], %[[S:.*]], %{{.*}} = bitnet.quantize %arg0 : tensor<?x80xf32> -> tensor<?x1x80xi8>, tensor<?xf32>, tensor<?x1xi32>
+// CHECK: %[[D:.*]] = bitnet.dot %[[Q]], @layer::@t : tensor<?x1x80xi8> -> tensor<?x1x48xi32>
+// CHECK: bitnet.dequantize %[[D]] scale %[[S]], @layer::@t
+// CHECK-NOT: bitnet.linear
+func.func @int8(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
+  %y = bitnet.linear %x, @layer::@t input int8 : tensor<?x80xf32> -> tensor<?x48xf32>
+  return %y : tensor<?x48xf32>
+}
+
+// Two planes, so that a head keeps the precision of its input.
+// CHECK-LABEL: func.func @int16
+// CHECK: bitnet.quantize %arg0 : tensor<?x80xf32> -> tensor<?x2x80xi8>, tensor<?xf32>, tensor<?x2xi32>
+// CHECK: bitnet.dot {{.*}} -> tensor<?x2x20xi32>
+func.func @int16(%x: tensor<?x80xf32>) -> tensor<?x20xf32> {
+  %y = bitnet.linear %x, @layer::@i input int16 : tensor<?x80xf32> -> tensor<?x20xf32>
+  return %y : tensor<?x20xf32>
+}
+
+// CHECK-LABEL: func.func @sign
+// CHECK: %[[B:.*]] = bitnet.binarize %arg0
+// CHECK: %[[P:.*]] = bitnet.pack %[[B]] : tensor<?x80xi1> -> tensor<?x2xi64>
+// CHECK: %[[D:.*]] = bitnet.dot %[[P]], @layer::@b : tensor<?x2xi64> -> tensor<?x1x48xi32>
+// CHECK: bitnet.dequantize %[[D]], @layer::@b : tensor<?x1x48xi32> -> tensor<?x48xf32>
+func.func @sign(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
+  %y = bitnet.linear %x, @layer::@b input sign : tensor<?x80xf32> -> tensor<?x48xf32>
+  return %y : tensor<?x48xf32>
+}
