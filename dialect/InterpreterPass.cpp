@@ -1,7 +1,7 @@
 //===- InterpreterPass.cpp - The interpreter as a pass --------------------===//
 //
 // For every function it prints its name, then for every result its shape, a
-// hash of all its bits, and the first columns of every row:
+// hash of all its bits, and the first columns of every row (of every plane):
 //
 //   @layer
 //   result 0: 5x64xf32 hash 0x0123456789abcdef
@@ -49,8 +49,9 @@ static void printTensor(raw_ostream &os, const Tensor &tensor) {
       [&](const auto &data) {
         os << llvm::format(" hash 0x%016llx\n",
                            static_cast<unsigned long long>(hashBits(data)));
-        int64_t size = tensor.rowSize();
-        for (int64_t row = 0; row < tensor.rows(); ++row) {
+        int64_t size = tensor.shape.size() > 1 ? tensor.shape.back() : 1;
+        int64_t rows = size ? data.size() / size : 0;
+        for (int64_t row = 0; row < rows; ++row) {
           os << " ";
           for (int64_t i = 0; i < std::min(size, kColumns); ++i) {
             os << " ";

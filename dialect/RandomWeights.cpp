@@ -213,8 +213,8 @@ mlir::bitnet::randomArguments(func::FuncOp function, int64_t rows,
     auto ranked = dyn_cast<RankedTensorType>(type);
     FailureOr<Tensor> value = failure();
     if (ranked)
-      value = randomValue(ranked, rows, args,
-                          RandomStream(seed, function.getSymName(), i));
+      value =
+          randomValue(ranked, rows, args, RandomStream(seed, "argument", i));
     if (failed(value))
       return function.emitOpError("argument ")
              << i << ": no pseudo-random value of type " << type;

@@ -1,9 +1,9 @@
 //===- RandomWeights.h - Pseudo-random weights and inputs ------*- C++ -*-===//
 //
 // Weights, arguments and batches for running a function without a model. They
-// depend on a seed and on symbol names only, never on the order in which a
-// function reads them, so the same function before and after a pass sees the
-// same numbers.
+// depend on a seed and on the names of weights only, never on the order in
+// which a function reads them, so the same function before and after a pass
+// sees the same numbers.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BITNET_DIALECT_RANDOMWEIGHTS_H
@@ -53,7 +53,9 @@ private:
 Batch randomBatch(ModuleOp module, int64_t tokens, uint64_t seed);
 
 /// Arguments for a function: rows of floats in [-2, 2), positive token scales,
-/// codes in range with their sums. Failure (reported) for other types.
+/// codes in range with their sums. They do not depend on the function's name:
+/// two functions with the same types get the same. Failure (reported) for other
+/// types.
 FailureOr<std::vector<Tensor>> randomArguments(func::FuncOp function,
                                                int64_t rows, uint64_t seed);
 

@@ -1,0 +1,482 @@
+// What the verifiers refuse, one case for every message.
+// RUN: bitnet-opt %s --split-input-file --verify-diagnostics
+
+//===----------------------------------------------------------------------===//
+// Storage
+//===----------------------------------------------------------------------===//
+
+// A record without instances has nothing to repeat.
+// expected-error @+1 {{count must be at least 1, is 0}}
+bitnet.record @layer count 0 {
+}
+
+// -----
+
+// Counts are not read as unsigned.
+// expected-error @+1 {{count must be at least 1, is -3}}
+bitnet.record @layer count -3 {
+}
+
+// -----
+
+// The packer walks records and knows weights only.
+// expected-error @+1 {{holds weights only, found 'func.func'}}
+bitnet.record @layer count 1 {
+  func.func private @f()
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  // expected-error @+1 {{shape must have 1 or 2 dimensions, has 3}}
+  bitnet.weight @w quant float shape [2, 2, 2] source "w"
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  // expected-error @+1 {{shape must have 1 or 2 dimensions, has 0}}
+  bitnet.weight @w quant float shape [] source "w"
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  // expected-error @+1 {{shape must be positive, is [64, 0]}}
+  bitnet.weight @w quant ternary shape [64, 0] source "w"
+}
+
+// -----
+
+// Only matrices are quantised.
+bitnet.record @layer count 1 {
+  // expected-error @+1 {{a vector must be float, is ternary}}
+  bitnet.weight @w quant ternary shape [64] source "w"
+}
+
+// -----
+
+// One scale for the matrix or one for each row.
+bitnet.record @layer count 1 {
+  // expected-error @+1 {{scale_rows must be 1 or 64, is 32}}
+  bitnet.weight @w quant ternary shape [64, 32] scale_rows 32 source "w"
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Graph level
+//===----------------------------------------------------------------------===//
+
+func.func @f() -> tensor<?x64xf32> {
+  // expected-error @+1 {{weight @model::@embed does not exist}}
+  %0 = bitnet.embed @model::@embed : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+bitnet.record @model count 1 {
+  bitnet.weight @embed quant ternary shape [32, 64] source "e"
+}
+func.func @f() -> tensor<?x64xf32> {
+  // expected-error @+1 {{weight @model::@embed must be int8, is ternary}}
+  %0 = bitnet.embed @model::@embed : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+bitnet.record @model count 1 {
+  bitnet.weight @embed quant int8 shape [32, 64] source "e"
+}
+func.func @f() -> tensor<?x48xf32> {
+  // expected-error @+1 {{weight @model::@embed must be [32, 48], is [32, 64]}}
+  %0 = bitnet.embed @model::@embed : tensor<?x48xf32>
+  return %0 : tensor<?x48xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{layer function @layer does not exist}}
+  %0 = bitnet.repeat @layer(%x) times 2 : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+func.func private @layer(tensor<?x64xf32>) -> tensor<?x32xf32>
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{layer function @layer must be 'tensor<?x64xf32>' -> 'tensor<?x64xf32>', is '(tensor<?x64xf32>) -> tensor<?x32xf32>'}}
+  %0 = bitnet.repeat @layer(%x) times 2 : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+func.func private @layer(tensor<?x64xf32>) -> tensor<?x64xf32>
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{count must be at least 1, is -1}}
+  %0 = bitnet.repeat @layer(%x) times -1 : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{gain @layer::@gain is not a weight}}
+  %0 = bitnet.rms_norm %x gain @layer::@gain eps 1.0e-5 : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+// A gain has one element for every column.
+bitnet.record @layer count 1 {
+  bitnet.weight @gain quant float shape [32] source "g"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{gain @layer::@gain must be 64 floats, is float [32]}}
+  %0 = bitnet.rms_norm %x gain @layer::@gain eps 1.0e-5 : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+// So has a bias, and it is a vector.
+bitnet.record @layer count 1 {
+  bitnet.weight @gain quant float shape [64] source "g"
+  bitnet.weight @bias quant float shape [64, 1] source "b"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{bias @layer::@bias must be 64 floats, is float [64, 1]}}
+  %0 = bitnet.rms_norm %x gain @layer::@gain bias @layer::@bias eps 1.0e-5 : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant ternary shape [32, 64] source "w"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{weight @layer::@w must be [64, 64], is [32, 64]}}
+  %0 = bitnet.linear %x, @layer::@w input int8 : tensor<?x64xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+// Integers times single bits is no kernel of this dialect.
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [64, 64] source "w"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{integer input does not multiply with binary weight @layer::@w}}
+  %0 = bitnet.linear %x, @layer::@w input int8 : tensor<?x64xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant ternary shape [64, 64] source "w"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{sign input does not multiply with ternary weight @layer::@w}}
+  %0 = bitnet.linear %x, @layer::@w input sign : tensor<?x64xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+// Heads are whole vectors of 16 lanes.
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{head_dim must be a multiple of 16, is 8}}
+  %0 = bitnet.rope %x, @model::@rope half head_dim 8 : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x72xf32>) -> tensor<?x72xf32> {
+  // expected-error @+1 {{row of 72 is not a whole number of heads of 16}}
+  %0 = bitnet.rope %x, @model::@rope half head_dim 16 : tensor<?x72xf32>
+  return %0 : tensor<?x72xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{table @model::@rope does not exist}}
+  %0 = bitnet.rope %x, @model::@rope half head_dim 16 : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+bitnet.record @model count 1 {
+  bitnet.weight @rope quant float shape [128, 32] source "r"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{table @model::@rope must be float [positions, 16], is float [128, 32]}}
+  %0 = bitnet.rope %x, @model::@rope half head_dim 16 : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x40xf32>) {
+  // expected-error @+1 {{row of 40 is not a whole number of heads of 16 (a multiple of 16)}}
+  bitnet.kv_append %x, %x head_dim 16 : tensor<?x40xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x48xf32>) -> tensor<?x48xf32> {
+  // expected-error @+1 {{heads (3) must be a multiple of kv_heads (2)}}
+  %0 = bitnet.attention %x heads 3 kv_heads 2 head_dim 16 : tensor<?x48xf32>
+  return %0 : tensor<?x48xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x48xf32>) -> tensor<?x48xf32> {
+  // expected-error @+1 {{head_dim must be a multiple of 16, is 24}}
+  %0 = bitnet.attention %x heads 2 kv_heads 1 head_dim 24 : tensor<?x48xf32>
+  return %0 : tensor<?x48xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x48xf32>) -> tensor<?x48xf32> {
+  // expected-error @+1 {{row must be heads * head_dim = 32, is 48}}
+  %0 = bitnet.attention %x heads 2 kv_heads 1 head_dim 16 : tensor<?x48xf32>
+  return %0 : tensor<?x48xf32>
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Decomposed level
+//===----------------------------------------------------------------------===//
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x32xi8> {
+  // expected-error @+1 {{codes must have 64 columns, have 32}}
+  %c, %s, %u = bitnet.quantize %x : tensor<?x64xf32> -> tensor<?x1x32xi8>, tensor<?xf32>, tensor<?x1xi32>
+  return %c : tensor<?x1x32xi8>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x3x64xi8> {
+  // expected-error @+1 {{codes must have 1 or 2 planes, have 3}}
+  %c, %s, %u = bitnet.quantize %x : tensor<?x64xf32> -> tensor<?x3x64xi8>, tensor<?xf32>, tensor<?x3xi32>
+  return %c : tensor<?x3x64xi8>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x2x64xi8> {
+  // expected-error @+1 {{sum must have one entry for each of 2 planes, has 1}}
+  %c, %s, %u = bitnet.quantize %x : tensor<?x64xf32> -> tensor<?x2x64xi8>, tensor<?xf32>, tensor<?x1xi32>
+  return %c : tensor<?x2x64xi8>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x32xi1> {
+  // expected-error @+1 {{input and result must have equal rows}}
+  %0 = bitnet.binarize %x : tensor<?x64xf32> -> tensor<?x32xi1>
+  return %0 : tensor<?x32xi1>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x65xi1>) -> tensor<?x1xi64> {
+  // expected-error @+1 {{packs 65 bits into 2 words, has 1}}
+  %0 = bitnet.pack %x : tensor<?x65xi1> -> tensor<?x1xi64>
+  return %0 : tensor<?x1xi64>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant ternary shape [32, 64] source "w"
+}
+func.func @f(%c: tensor<?x2x64xi8>) -> tensor<?x1x32xi32> {
+  // expected-error @+1 {{result must have 2 planes, has 1}}
+  %0 = bitnet.dot %c, @layer::@w : tensor<?x2x64xi8> -> tensor<?x1x32xi32>
+  return %0 : tensor<?x1x32xi32>
+}
+
+// -----
+
+func.func @f(%c: tensor<?x1x64xi8>) -> tensor<?x1x32xi32> {
+  // expected-error @+1 {{weight @layer::@w does not exist}}
+  %0 = bitnet.dot %c, @layer::@w : tensor<?x1x64xi8> -> tensor<?x1x32xi32>
+  return %0 : tensor<?x1x32xi32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [32, 65] source "w"
+}
+func.func @f(%p: tensor<?x1xi64>) -> tensor<?x1x32xi32> {
+  // expected-error @+1 {{input has 1 words, weight @layer::@w needs 2}}
+  %0 = bitnet.dot %p, @layer::@w : tensor<?x1xi64> -> tensor<?x1x32xi32>
+  return %0 : tensor<?x1x32xi32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant ternary shape [32, 64] source "w"
+}
+func.func @f(%c: tensor<?x1x48xi8>) -> tensor<?x1x32xi32> {
+  // expected-error @+1 {{weight @layer::@w must be [32, 48], is [32, 64]}}
+  %0 = bitnet.dot %c, @layer::@w : tensor<?x1x48xi8> -> tensor<?x1x32xi32>
+  return %0 : tensor<?x1x32xi32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant float shape [32, 64] source "w"
+}
+func.func @f(%c: tensor<?x1x64xi8>) -> tensor<?x1x32xi32> {
+  // expected-error @+1 {{integer input does not multiply with float weight @layer::@w}}
+  %0 = bitnet.dot %c, @layer::@w : tensor<?x1x64xi8> -> tensor<?x1x32xi32>
+  return %0 : tensor<?x1x32xi32>
+}
+
+// -----
+
+func.func @f(%d: tensor<?x1x32xi32>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{weight @layer::@w does not exist}}
+  %0 = bitnet.dequantize %d, @layer::@w : tensor<?x1x32xi32> -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [48, 64] source "w"
+}
+func.func @f(%d: tensor<?x1x32xi32>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{rows must have 48 columns like weight @layer::@w}}
+  %0 = bitnet.dequantize %d, @layer::@w : tensor<?x1x32xi32> -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Fused level
+//===----------------------------------------------------------------------===//
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x32xi8> {
+  // expected-error @+1 {{codes must have 64 columns, have 32}}
+  %c, %s, %u = bitnet.norm_quantize %x gain @layer::@g eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x1x32xi8>, tensor<?xf32>, tensor<?x1xi32>
+  return %c : tensor<?x1x32xi8>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x64xi8> {
+  // expected-error @+1 {{gain @layer::@g is not a weight}}
+  %c, %s, %u = bitnet.norm_quantize %x gain @layer::@g eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x1x64xi8>, tensor<?xf32>, tensor<?x1xi32>
+  return %c : tensor<?x1x64xi8>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x2xi64> {
+  // expected-error @+1 {{packs 64 bits into 1 words, has 2}}
+  %0 = bitnet.sign_pack %x : tensor<?x64xf32> -> tensor<?x2xi64>
+  return %0 : tensor<?x2xi64>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x2xi64> {
+  // expected-error @+1 {{packs 64 bits into 1 words, has 2}}
+  %0 = bitnet.norm_sign_pack %x gain @layer::@g eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x2xi64>
+  return %0 : tensor<?x2xi64>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @g quant float shape [64] source "g"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1xi64> {
+  // expected-error @+1 {{bias @layer::@b is not a weight}}
+  %0 = bitnet.norm_sign_pack %x gain @layer::@g bias @layer::@b eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x1xi64>
+  return %0 : tensor<?x1xi64>
+}
+
+// -----
+
+func.func @f(%c: tensor<?x1x64xi8>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{codes need a scale and a sum}}
+  %0 = bitnet.matmul %c, [@layer::@w] : (tensor<?x1x64xi8>) -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+func.func @f(%p: tensor<?x1xi64>, %s: tensor<?xf32>, %u: tensor<?x1xi32>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{packed bits take no scale and sum}}
+  %0 = bitnet.matmul %p scale %s sum %u, [@layer::@w] : (tensor<?x1xi64>, tensor<?xf32>, tensor<?x1xi32>) -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+func.func @f(%p: tensor<?x1xi64>) {
+  // expected-error @+1 {{needs at least one weight}}
+  bitnet.matmul %p, [] : (tensor<?x1xi64>) -> ()
+  return
+}
+
+// -----
+
+// A gate is a pair.
+func.func @f(%p: tensor<?x1xi64>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{glu takes two weights and no residual}}
+  %0 = bitnet.matmul %p, [@layer::@w] glu silu : (tensor<?x1xi64>) -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+func.func @f(%p: tensor<?x1xi64>, %r: tensor<?x32xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>) {
+  // expected-error @+1 {{a residual goes with one weight, has 2}}
+  %0:2 = bitnet.matmul %p, [@layer::@w, @layer::@w] residual %r : (tensor<?x1xi64>, tensor<?x32xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>)
+  return %0#0, %0#1 : tensor<?x32xf32>, tensor<?x32xf32>
+}
+
+// -----
+
+func.func @f(%p: tensor<?x1xi64>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{must have 2 results, has 1}}
+  %0 = bitnet.matmul %p, [@layer::@w, @layer::@w] : (tensor<?x1xi64>) -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [32, 64] source "w"
+}
+func.func @f(%p: tensor<?x1xi64>, %r: tensor<?x48xf32>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{residual must be 'tensor<?x32xf32>', is 'tensor<?x48xf32>'}}
+  %0 = bitnet.matmul %p, [@layer::@w] residual %r : (tensor<?x1xi64>, tensor<?x48xf32>) -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
