@@ -14,7 +14,11 @@
 
 using namespace mlir;
 using namespace mlir::bitnet;
-using namespace bitnetc;
+// Quantisers and activations have the same names in the description and in the
+// dialect; unqualified names are the dialect's.
+using bitnetc::Model;
+using bitnetc::ScaleKind;
+using bitnetc::WeightReader;
 
 namespace {
 class GraphBuilder {
@@ -64,8 +68,12 @@ SymbolRefAttr GraphBuilder::addWeight(StringRef name, WeightQuant quant,
                                       StringRef source) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(&record.getBody().front());
-  auto weight = WeightOp::create(b, loc, name, quant, shape, scaleRows,
-                                 positive, source, {}, {}, {});
+  auto weight = WeightOp::create(
+      b, loc, b.getStringAttr(name),
+      WeightQuantAttr::get(b.getContext(), quant),
+      b.getDenseI64ArrayAttr(shape), b.getI64IntegerAttr(scaleRows),
+      positive ? b.getUnitAttr() : UnitAttr(), b.getStringAttr(source),
+      LayoutAttr(), IntegerAttr(), IntegerAttr());
   return SymbolRefAttr::get(record.getSymNameAttr(),
                             {FlatSymbolRefAttr::get(weight.getSymNameAttr())});
 }

@@ -1,0 +1,17 @@
+// RUN: bitnet-opt %S/Inputs/ternary-model.mlir --bitnet-fuse --bitnet-to-vector=target=znver4 --bitnet-to-llvm="target=znver4 prefix=story" | FileCheck %s
+
+// Everything but the descriptor is internal to the object.
+// CHECK: llvm.func internal @step(
+// CHECK: llvm.func internal @layer_step(
+// A team of one never calls its barrier.
+// CHECK: llvm.func internal @bitnet_barrier
+// CHECK: llvm.icmp "ugt"
+// CHECK: llvm.func internal @story_step(%{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: i32)
+// CHECK: llvm.mlir.global internal constant @story_name("t\00")
+// CHECK: llvm.mlir.global internal constant @story_target("znver4\00")
+// CHECK: llvm.mlir.global internal constant @story_summary("{{.*}}trit2_vnni{{.*}}\00")
+// CHECK: llvm.mlir.global external constant @story_model() {{.*}} !llvm.struct<(i32, i32, i32, i32, i64, ptr
+// The magic word "BNET".
+// CHECK: llvm.mlir.constant(1413828162 : i32)
+// CHECK: llvm.mlir.addressof @story_step
+// CHECK-NOT: bitnet.record

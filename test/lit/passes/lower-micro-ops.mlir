@@ -1,0 +1,21 @@
+// RUN: bitnet-opt %s --bitnet-lower-micro-ops=target=znver4 | FileCheck %s --check-prefix=ZNVER4
+// RUN: bitnet-opt %s --bitnet-lower-micro-ops=target=generic | FileCheck %s --check-prefix=GENERIC
+
+// ZNVER4-LABEL: func.func @dot
+// ZNVER4: llvm.x86.avx512.vpdpbusd.512
+// GENERIC-LABEL: func.func @dot
+// GENERIC-NOT: llvm.x86
+// GENERIC: arith.muli
+func.func @dot(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<64xi8>) -> vector<16xi32> {
+  %r = bitnet.dot_u8i8 %acc, %a, %b : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  return %r : vector<16xi32>
+}
+
+// ZNVER4-LABEL: func.func @extend
+// ZNVER4: arith.extf
+// GENERIC-LABEL: func.func @extend
+// GENERIC-NOT: arith.extf
+func.func @extend(%h: vector<16xi16>) -> vector<16xf32> {
+  %r = bitnet.extend_f16 %h : vector<16xi16> -> vector<16xf32>
+  return %r : vector<16xf32>
+}

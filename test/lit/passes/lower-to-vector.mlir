@@ -1,0 +1,25 @@
+// RUN: bitnet-opt %S/Inputs/ternary-model.mlir --bitnet-fuse --bitnet-to-vector=target=znver4 | FileCheck %s --check-prefixes=CHECK,TERNARY
+// RUN: bitnet-opt %S/Inputs/binary-model.mlir --bitnet-fuse --bitnet-to-vector=target=znver4 | FileCheck %s --check-prefixes=CHECK,BINARY
+
+// One call for all layers; the instance is an argument.
+// CHECK-LABEL: func.func @step
+// CHECK: scf.for %[[LAYER:.*]] = %c0 to %c2 step %c1
+// CHECK: func.call @layer_step({{.*}}%[[LAYER]]
+
+// CHECK-LABEL: func.func private @layer_step
+// CHECK: call @bitnet_barrier
+// The norm: 16 lanes, multiplication and addition apart.
+// CHECK: scf.for
+// CHECK: %[[SQUARE:.*]] = arith.mulf %[[X:.*]], %[[X]] : vector<16xf32>
+// CHECK: arith.addf %{{.*}}, %[[SQUARE]] : vector<16xf32>
+// TERNARY: bitnet.dot_u8i8
+// BINARY: math.ctpop {{.*}} : vector<8xi64>
+// Keys and values go through f16.
+// CHECK: bitnet.truncate_f16
+// CHECK: bitnet.extend_f16
+
+// Nothing is contracted, reassociated or approximated.
+// CHECK-NOT: fastmath
+// CHECK-NOT: math.fma
+// CHECK-NOT: math.exp
+// CHECK-NOT: vector.reduction

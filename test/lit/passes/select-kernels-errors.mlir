@@ -1,0 +1,6 @@
+// RUN: not bitnet-opt %s --bitnet-select-kernels=target=pdp11 2>&1 | FileCheck %s
+
+// CHECK: error: unknown target 'pdp11'
+bitnet.record @layer count 1 {
+  bitnet.weight @t quant ternary shape [80, 160] source "t"
+}

@@ -1,0 +1,36 @@
+// RUN: bitnet-opt %s --bitnet-select-kernels=target=znver4 | FileCheck %s --check-prefixes=CHECK,ZNVER4
+// RUN: bitnet-opt %s --bitnet-select-kernels=target=generic | FileCheck %s --check-prefixes=CHECK,GENERIC
+
+// Weights lie one after the other, each on a cache line; records on a page.
+// CHECK: bitnet.record @globals count 1 attributes {offset = 0 : i64, stride = 21504 : i64}
+// CHECK: @embed {{.*}} layout u8_r64 at 0 scale_at 20480
+// CHECK: @gain {{.*}} layout f32 at 20992
+bitnet.record @globals count 1 {
+  bitnet.weight @embed quant int8 shape [100, 160] scale_rows 100 source "e"
+  bitnet.weight @gain quant float shape [80] source "g"
+}
+// CHECK: bitnet.record @layer count 3 attributes {offset = 24576 : i64
+// CHECK: @t {{.*}} layout trit2_r64 at 0 scale_at 5120
+// A bit layout keeps a scale a row, so that pad rows are zero.
+// CHECK: @b quant binary shape [20, 160] scale_rows 20 source "b" layout bit1_r16 at 5184 scale_at 5952
+bitnet.record @layer count 3 {
+  bitnet.weight @t quant ternary shape [80, 160] source "t"
+  bitnet.weight @b quant binary shape [20, 160] source "b"
+}
+
+// CHECK-LABEL: func.func @kernels
+// ZNVER4: [@layer::@t] kernel "trit2_vnni"
+// ZNVER4: [@layer::@b] kernel "bit1_vpopcntdq"
+// ZNVER4: [@globals::@embed] kernel "u8_vnni"
+// GENERIC: [@layer::@t] kernel "trit2_generic"
+// GENERIC: [@layer::@b] kernel "bit1_generic"
+// GENERIC: [@globals::@embed] kernel "u8_generic"
+func.func @kernels(%x: tensor<?x160xf32>) -> (tensor<?x80xf32>, tensor<?x20xf32>, tensor<?x100xf32>) {
+  %q, %s, %sum = bitnet.quantize %x : tensor<?x160xf32> -> tensor<?x1x160xi8>, tensor<?xf32>, tensor<?x1xi32>
+  %y = bitnet.matmul %q scale %s sum %sum, [@layer::@t] : (tensor<?x1x160xi8>, tensor<?xf32>, tensor<?x1xi32>) -> tensor<?x80xf32>
+  %p = bitnet.sign_pack %x : tensor<?x160xf32> -> tensor<?x3xi64>
+  %z = bitnet.matmul %p, [@layer::@b] : (tensor<?x3xi64>) -> tensor<?x20xf32>
+  %q2, %s2, %sum2 = bitnet.quantize %x : tensor<?x160xf32> -> tensor<?x2x160xi8>, tensor<?xf32>, tensor<?x2xi32>
+  %l = bitnet.matmul %q2 scale %s2 sum %sum2, [@globals::@embed] : (tensor<?x2x160xi8>, tensor<?xf32>, tensor<?x2xi32>) -> tensor<?x100xf32>
+  return %y, %z, %l : tensor<?x80xf32>, tensor<?x20xf32>, tensor<?x100xf32>
+}
