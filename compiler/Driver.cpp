@@ -1,0 +1,360 @@
+//===- Driver.cpp - From a model to a program -----------------------------===//
+
+#include "Driver.h"
+
+#include "DriverNames.h"
+#include "DriverOptions.h"
+#include "DriverOutput.h"
+#include "GraphBuilder.h"
+#include "Link.h"
+#include "Packer.h"
+#include "compiler/tokenizer/TokenizerCompiler.h"
+#include "passes/Pipeline.h"
+#include "runtime/abi/bitnet_abi.h"
+#include "targets/Kernels.h"
+#include "targets/Object.h"
+
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
+#include "mlir/Conversion/IndexToLLVM/IndexToLLVM.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/MLIRContext.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace mlir::bitnet;
+using namespace bitnetc;
+using llvm::createStringError;
+using llvm::Error;
+
+//===----------------------------------------------------------------------===//
+// The compilation
+//===----------------------------------------------------------------------===//
+
+namespace {
+class Compilation {
+public:
+  Compilation(const DriverOptions &options, StringRef argv0)
+      : options(options), argv0(argv0), progress(options.verbose) {}
+
+  Error run();
+  /// Whether the error that run returned is a defect rather than bad input.
+  bool isInternal() const { return internal; }
+
+private:
+  Error runPasses(StringRef step, llvm::function_ref<void(OpPassManager &)>);
+  Error pack(StringRef file);
+  Error embedBlobs();
+  Error emit(EmitKind kind, llvm::SmallVectorImpl<char> &bytes);
+  Error writeObject();
+  Error writeProgram();
+  /// Whether to stop after `level`, whose text is then written; or kept with
+  /// --save-temps.
+  llvm::Expected<bool> finished(Emit level, StringRef extension);
+  Error keepTemp(StringRef extension, StringRef bytes);
+
+  void chooseNames();
+  /// The output without ".o": net.weights, net.h, net.graph.mlir.
+  std::string beside(StringRef extension) const {
+    return base + extension.str();
+  }
+  std::string moduleText();
+
+  const DriverOptions &options;
+  StringRef argv0;
+  Progress progress;
+  Model model;
+  std::unique_ptr<WeightReader> reader;
+  MLIRContext context{MLIRContext::Threading::DISABLED};
+  OwningOpRef<ModuleOp> module;
+  std::string output, base, prefix;
+  std::string diagnostics; ///< What MLIR said about the step that runs.
+  bool internal = false;
+};
+} // namespace
+
+/// Only what the pipelines need: registering all of MLIR would make every start
+/// of the compiler slow.
+static void registerConversions(MLIRContext &context) {
+  DialectRegistry registry;
+  arith::registerConvertArithToLLVMInterface(registry);
+  cf::registerConvertControlFlowToLLVMInterface(registry);
+  registerConvertFuncToLLVMInterface(registry);
+  index::registerConvertIndexToLLVMInterface(registry);
+  registerConvertMathToLLVMInterface(registry);
+  registerConvertMemRefToLLVMInterface(registry);
+  ub::registerConvertUBToLLVMInterface(registry);
+  vector::registerConvertVectorToLLVMInterface(registry);
+  context.appendDialectRegistry(registry);
+}
+
+void Compilation::chooseNames() {
+  std::string name = identifier(model.name);
+  prefix = options.emit == Emit::Program ? "program"
+           : options.prefix.empty()      ? name
+                                         : options.prefix;
+  std::string file = fileName(model.name);
+  output = options.output;
+  if (output.empty())
+    output = options.emit == Emit::Program  ? file
+             : options.emit == Emit::Object ? file + ".o"
+                                            : "-";
+  base = output == "-" ? file : output;
+  if (StringRef(base).ends_with(".o"))
+    base.resize(base.size() - 2);
+}
+
+std::string Compilation::moduleText() {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  module->print(os);
+  os << '\n';
+  return text;
+}
+
+Error Compilation::keepTemp(StringRef extension, StringRef bytes) {
+  return options.saveTemps ? writeFile(beside(extension), bytes)
+                           : Error::success();
+}
+
+llvm::Expected<bool> Compilation::finished(Emit level, StringRef extension) {
+  if (options.emit != level && !options.saveTemps)
+    return false;
+  std::string text = moduleText();
+  if (options.emit != level) {
+    if (Error error = keepTemp(extension, text))
+      return error;
+    return false;
+  }
+  progress.end();
+  if (Error error = writeFile(output, text))
+    return error;
+  return true;
+}
+
+Error Compilation::runPasses(StringRef step,
+                             llvm::function_ref<void(OpPassManager &)> build) {
+  progress.begin(step);
+  PassManager passes(&context);
+  build(passes);
+  if (succeeded(passes.run(*module)))
+    return Error::success();
+  internal = true;
+  return createStringError(step + ": " + StringRef(diagnostics).rtrim());
+}
+
+Error Compilation::pack(StringRef file) {
+  progress.begin("packing weights");
+  std::array<uint8_t, 32> hash;
+  if (Error error = packWeights(
+          *module, model, *reader, file, hash,
+          [&](uint64_t done, uint64_t all) { progress.percent(done, all); }))
+    return error;
+  (*module)->setAttr(
+      "bitnet.weights_hash",
+      StringAttr::get(&context, llvm::toHex(hash, /*LowerCase=*/true)));
+  return Error::success();
+}
+
+/// Hands emit-abi what it puts into the descriptor beside the code.
+Error Compilation::embedBlobs() {
+  progress.begin("tokenizer");
+  if (!model.tokenizerFile.empty()) {
+    auto blob = compileTokenizer(model.tokenizerFile);
+    if (!blob)
+      return blob.takeError();
+    (*module)->setAttr("bitnet.tokenizer", StringAttr::get(&context, *blob));
+  }
+  if (model.chatTemplate)
+    (*module)->setAttr("bitnet.chat_template",
+                       StringAttr::get(&context, *model.chatTemplate));
+  return Error::success();
+}
+
+Error Compilation::emit(EmitKind kind, llvm::SmallVectorImpl<char> &bytes) {
+  progress.begin("generating code");
+  llvm::raw_svector_ostream out(bytes);
+  Error error = emitObject(*module, *options.cpu, kind, out);
+  internal |= static_cast<bool>(error);
+  return error;
+}
+
+//===----------------------------------------------------------------------===//
+// The two binary forms
+//===----------------------------------------------------------------------===//
+
+Error Compilation::writeObject() {
+  auto object = TemporaryFile::create(output);
+  if (!object)
+    return object.takeError();
+  auto weights = TemporaryFile::create(beside(".weights"));
+  if (!weights)
+    return weights.takeError();
+  auto header = TemporaryFile::create(beside(".h"));
+  if (!header)
+    return header.takeError();
+
+  if (Error error = pack(weights->path()))
+    return error;
+  if (Error error = embedBlobs())
+    return error;
+  if (Error error = runPasses("lowering to LLVM", [&](OpPassManager &pm) {
+        buildLLVMPipeline(pm, options.cpu->name, prefix);
+      }))
+    return error;
+  llvm::SmallString<0> bytes;
+  if (Error error = emit(EmitKind::Object, bytes))
+    return error;
+  if (Error error = writeInPlace(object->path(), bytes))
+    return error;
+  std::string text = headerText(prefix, fileName(model.name),
+                                llvm::sys::path::filename(beside(".weights")),
+                                options.cpu->name);
+  if (Error error = writeInPlace(header->path(), text))
+    return error;
+  for (TemporaryFile *file : {&*weights, &*header, &*object})
+    if (Error error = file->keep())
+      return error;
+  return Error::success();
+}
+
+Error Compilation::writeProgram() {
+  auto program = TemporaryFile::create(output);
+  if (!program)
+    return program.takeError();
+  auto object = TemporaryFile::create(beside(".o"));
+  if (!object)
+    return object.takeError();
+  auto weights = TemporaryFile::create(beside(".weights"));
+  if (!weights)
+    return weights.takeError();
+
+  // Cheap steps first: mistakes show before the minutes of packing.
+  if (Error error = embedBlobs())
+    return error;
+  if (Error error = pack(weights->path()))
+    return error;
+  if (Error error = runPasses("lowering to LLVM", [&](OpPassManager &pm) {
+        buildLLVMPipeline(pm, options.cpu->name, prefix);
+      }))
+    return error;
+  llvm::SmallString<0> bytes;
+  if (Error error = emit(EmitKind::Object, bytes))
+    return error;
+  if (Error error = writeInPlace(object->path(), bytes))
+    return error;
+
+  progress.begin("linking");
+  if (Error error = linkProgram(object->path(), program->path(),
+                                options.cpu->arch, argv0))
+    return error;
+  if (Error error =
+          appendWeights(program->path(), weights->path(), prefix + "_model",
+                        offsetof(bitnet_model, weights_begin)))
+    return error;
+  progress.end();
+  if (options.saveTemps)
+    for (TemporaryFile *file : {&*object, &*weights})
+      if (Error error = file->keep())
+        return error;
+  return program->keep();
+}
+
+//===----------------------------------------------------------------------===//
+// The order of the steps
+//===----------------------------------------------------------------------===//
+
+Error Compilation::run() {
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    diagnostics += diagnostic.str() + "\n";
+    return success();
+  });
+  progress.note(("target " + options.cpu->name).str() +
+                (options.cpuNote.empty() ? "" : " (" + options.cpuNote + ")"));
+  progress.begin("reading the model");
+  auto imported = importModel(options.path);
+  if (!imported)
+    return imported.takeError();
+  model = std::move(*imported);
+  for (const std::string &name : model.unusedTensors)
+    progress.note("unused tensor " + name);
+  chooseNames();
+
+  reader = std::make_unique<WeightReader>(model);
+  auto graph = buildGraph(context, model, *reader);
+  if (!graph)
+    return graph.takeError();
+  module = std::move(*graph);
+  auto done = finished(Emit::Graph, ".graph.mlir");
+  if (!done || *done)
+    return done.takeError();
+
+  if (Error error = runPasses("fusing", buildFusePipeline))
+    return error;
+  done = finished(Emit::Fused, ".fused.mlir");
+  if (!done || *done)
+    return done.takeError();
+
+  registerConversions(context);
+  if (Error error = runPasses("vector code", [&](OpPassManager &pm) {
+        buildVectorPipeline(pm, options.cpu->name);
+      }))
+    return error;
+  done = finished(Emit::Vector, ".vector.mlir");
+  if (!done || *done)
+    return done.takeError();
+
+  (*module)->setAttr("bitnet.compiler",
+                     StringAttr::get(&context, versionText()));
+  if (options.emit == Emit::Object)
+    return writeObject();
+  if (options.emit == Emit::Program)
+    return writeProgram();
+
+  // Text is for reading: it leaves out tokenizer and hash.
+  if (Error error = runPasses("lowering to LLVM", [&](OpPassManager &pm) {
+        buildLLVMPipeline(pm, options.cpu->name, prefix);
+      }))
+    return error;
+  llvm::SmallString<0> bytes;
+  if (Error error = emit(options.emit == Emit::LLVM ? EmitKind::LLVMIR
+                                                    : EmitKind::Assembly,
+                         bytes))
+    return error;
+  progress.end();
+  return writeFile(output, bytes);
+}
+
+int bitnetc::runDriver(llvm::ArrayRef<const char *> arguments) {
+  auto options = parseOptions(arguments.drop_front());
+  if (!options) {
+    llvm::errs() << "bitnetc: error: " << llvm::toString(options.takeError())
+                 << "\nTry 'bitnetc --help'.\n";
+    return kBadUsage;
+  }
+  if (options->help)
+    printHelp(llvm::outs());
+  else if (options->version)
+    printVersion(llvm::outs());
+  else if (options->printTargets)
+    printTargets(llvm::outs());
+  else {
+    Compilation compilation(*options, arguments[0]);
+    if (Error error = compilation.run()) {
+      std::string message = llvm::toString(std::move(error));
+      bool internal = compilation.isInternal();
+      llvm::errs() << "bitnetc: " << (internal ? "internal " : "")
+                   << "error: " << message << '\n';
+      return internal ? kInternal : kBadInput;
+    }
+  }
+  return kSuccess;
+}

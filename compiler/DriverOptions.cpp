@@ -1,0 +1,263 @@
+//===- DriverOptions.cpp - Command line of bitnetc ------------------------===//
+
+#include "DriverOptions.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace bitnetc;
+using llvm::createStringError;
+using llvm::Error;
+using llvm::StringRef;
+using llvm::Twine;
+
+//===----------------------------------------------------------------------===//
+// Values
+//===----------------------------------------------------------------------===//
+
+/// ": did you mean 'x'?" for the nearest name, or a list of all.
+static std::string suggest(StringRef wrong, llvm::ArrayRef<std::string> names) {
+  auto distance = [&](StringRef name) { return wrong.edit_distance(name); };
+  auto nearest = llvm::min_element(names, [&](StringRef a, StringRef b) {
+    return distance(a) < distance(b);
+  });
+  // A third of the letters may be wrong: beyond that a guess only misleads.
+  if (nearest != names.end() &&
+      distance(*nearest) <= std::max<size_t>(1, nearest->size() / 3))
+    return "; did you mean '" + *nearest + "'?";
+  return "; known: " + llvm::join(names, ", ");
+}
+
+namespace {
+struct EmitName {
+  llvm::StringLiteral name;
+  Emit emit;
+};
+} // namespace
+
+static constexpr EmitName kEmits[] = {
+    {"graph", Emit::Graph}, {"fused", Emit::Fused},  {"vector", Emit::Vector},
+    {"llvm", Emit::LLVM},   {"asm", Emit::Assembly}, {"obj", Emit::Object},
+    {"exe", Emit::Program},
+};
+
+static Error setEmit(DriverOptions &options, StringRef value) {
+  std::vector<std::string> names;
+  for (const EmitName &row : kEmits) {
+    if (row.name == value) {
+      options.emit = row.emit;
+      return Error::success();
+    }
+    names.push_back(row.name.str());
+  }
+  return createStringError("cannot emit '" + value + "'" +
+                           suggest(value, names));
+}
+
+static Error setTarget(DriverOptions &options, StringRef value) {
+  if (value == "native") {
+    options.cpu = mlir::bitnet::nativeCpu(options.cpuNote);
+    if (!options.cpu)
+      return createStringError(options.cpuNote +
+                               "; name one with --target= (--print-targets "
+                               "lists them)");
+    return Error::success();
+  }
+  options.cpu = mlir::bitnet::lookupCpu(value);
+  if (options.cpu)
+    return Error::success();
+  std::vector<std::string> names = {"native"};
+  for (const mlir::bitnet::Cpu &cpu : mlir::bitnet::allCpus())
+    names.push_back(cpu.name.str());
+  return createStringError("unknown target '" + value + "'" +
+                           suggest(value, names));
+}
+
+static Error setPrefix(DriverOptions &options, StringRef value) {
+  auto letter = [](char c) { return llvm::isAlpha(c) || c == '_'; };
+  if (value.empty() || !letter(value[0]) || !llvm::all_of(value, [&](char c) {
+        return letter(c) || llvm::isDigit(c);
+      }))
+    return createStringError("prefix '" + value + "' is not a C identifier");
+  options.prefix = value.str();
+  return Error::success();
+}
+
+static Error setOutput(DriverOptions &options, StringRef value) {
+  if (value.empty())
+    return createStringError("the output's name is empty");
+  options.output = value.str();
+  return Error::success();
+}
+
+template <bool DriverOptions::*Member>
+static Error setFlag(DriverOptions &options, StringRef) {
+  options.*Member = true;
+  return Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// The table
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct OptionRow {
+  llvm::StringLiteral group;
+  llvm::StringLiteral name; ///< With its dashes.
+  llvm::StringLiteral alias;
+  llvm::StringLiteral value; ///< Empty for a flag.
+  llvm::StringLiteral help;
+  Error (*set)(DriverOptions &, StringRef value);
+};
+} // namespace
+
+static constexpr OptionRow kOptions[] = {
+    {"Output", "-o", "--output", "FILE",
+     "where to write (default: the model's name; '-' for text)", setOutput},
+    {"Output", "--emit", "", "WHAT",
+     "stop after: graph, fused, vector (MLIR), llvm, asm (text),\n"
+     "obj (with C header and weights), exe (default)",
+     setEmit},
+    {"Output", "--prefix", "", "NAME",
+     "obj exports NAME_model (default: from the model's name)", setPrefix},
+    {"Target", "--target", "", "NAME",
+     "a CPU of the table, or native (default)", setTarget},
+    {"Target", "--print-targets", "", "", "list CPUs and the kernels they get",
+     setFlag<&DriverOptions::printTargets>},
+    {"Diagnosis", "-v", "--verbose", "", "print steps, times and peak memory",
+     setFlag<&DriverOptions::verbose>},
+    {"Diagnosis", "--save-temps", "", "",
+     "keep every intermediate form beside the output",
+     setFlag<&DriverOptions::saveTemps>},
+    {"Diagnosis", "--version", "", "", "print the version",
+     setFlag<&DriverOptions::version>},
+    {"Diagnosis", "--help", "-h", "", "print this text",
+     setFlag<&DriverOptions::help>},
+};
+
+static const OptionRow *findOption(StringRef name) {
+  for (const OptionRow &row : kOptions)
+    if (name == row.name || (!row.alias.empty() && name == row.alias))
+      return &row;
+  return nullptr;
+}
+
+static Error unknownOption(StringRef name) {
+  std::vector<std::string> names;
+  for (const OptionRow &row : kOptions)
+    for (StringRef known : {StringRef(row.name), StringRef(row.alias)})
+      if (known.size() > 2)
+        names.push_back(known.str());
+  std::string hint = suggest(name, names);
+  if (!StringRef(hint).starts_with("; did"))
+    hint.clear();
+  return createStringError("unknown option '" + name + "'" + hint);
+}
+
+llvm::Expected<DriverOptions>
+bitnetc::parseOptions(llvm::ArrayRef<const char *> arguments) {
+  DriverOptions options;
+  bool onlyPaths = false;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    StringRef argument = arguments[i];
+    if (onlyPaths || argument == "-" || !argument.starts_with("-")) {
+      if (!options.path.empty())
+        return createStringError("more than one model: '" + options.path +
+                                 "' and '" + argument + "'");
+      if (argument.empty())
+        return createStringError("the model's path is empty");
+      options.path = argument.str();
+      continue;
+    }
+    if (argument == "--") {
+      onlyPaths = true;
+      continue;
+    }
+    auto [name, value] = argument.split('=');
+    bool hasValue = argument.contains('=');
+    const OptionRow *row = findOption(name);
+    if (!row && argument.starts_with("-o") && !argument.starts_with("--")) {
+      row = findOption("-o"); // -oFILE
+      value = argument.drop_front(2);
+      hasValue = true;
+    }
+    if (!row)
+      return unknownOption(name);
+    if (row->value.empty() && hasValue)
+      return createStringError("option '" + name + "' takes no value");
+    if (!row->value.empty() && !hasValue) {
+      if (++i == arguments.size())
+        return createStringError("option '" + name + "' needs a value: " +
+                                 row->name + " " + row->value);
+      value = arguments[i];
+    }
+    if (Error error = row->set(options, value))
+      return error;
+  }
+  if (options.help || options.version || options.printTargets)
+    return options;
+  if (options.path.empty())
+    return createStringError("no model given");
+  bool program = options.emit == Emit::Program;
+  if (program && !options.prefix.empty())
+    return createStringError("--prefix is for --emit=obj: nobody links to the "
+                             "symbols of a program");
+  if (options.output == "-" && options.emit >= Emit::Object)
+    return createStringError("only text can be written to standard output");
+  if (!options.cpu)
+    if (Error error = setTarget(options, "native"))
+      return error;
+  return options;
+}
+
+//===----------------------------------------------------------------------===//
+// Help
+//===----------------------------------------------------------------------===//
+
+std::string bitnetc::versionText() { return "bitnetc " BITNETC_VERSION; }
+
+void bitnetc::printVersion(llvm::raw_ostream &os) {
+  os << versionText() << " (LLVM " LLVM_VERSION_STRING ")\n";
+}
+
+void bitnetc::printHelp(llvm::raw_ostream &os) {
+  os << R"(Compiles a 1-bit language model into one program.
+
+  bitnetc PATH [options]
+
+PATH is a Hugging Face directory (config.json and safetensors) or a model.json.
+
+  bitnetc models/bitnet-2b -o assistant     # a program for this machine
+  ./assistant chat                          # talk to it; ./assistant --help
+  bitnetc models/bitnet-2b --target=x86-64-v3 -o assistant
+                                            # for any CPU with AVX2
+  bitnetc models/bitnet-2b --emit=obj -o net.o
+                                            # net.o, net.h, net.weights: link
+                                            # it into a program of your own
+  bitnetc models/bitnet-2b --emit=fused     # see what was fused
+)";
+  StringRef group;
+  for (const OptionRow &row : kOptions) {
+    if (row.group != group) {
+      group = row.group;
+      os << '\n' << group << ":\n";
+    }
+    std::string left = row.name.str();
+    if (!row.value.empty())
+      left += (row.name.size() == 2 ? " " : "=") + row.value.str();
+    if (!row.alias.empty())
+      left += ", " + row.alias.str();
+    llvm::SmallVector<StringRef> lines;
+    row.help.split(lines, '\n');
+    for (StringRef line : lines) {
+      os << llvm::formatv("  {0,-24} {1}\n", left, line);
+      left.clear();
+    }
+  }
+  os << R"(
+Exit status: 0 success, 1 the model cannot be compiled, 2 wrong command line,
+70 a defect of bitnetc.
+)";
+}

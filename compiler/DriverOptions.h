@@ -1,0 +1,46 @@
+//===- DriverOptions.h - Command line of bitnetc ---------------*- C++ -*-===//
+//
+// LLVM's own option library is not used: LLD, which runs in this process,
+// registers its options there and resets them.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNETC_COMPILER_DRIVEROPTIONS_H
+#define BITNETC_COMPILER_DRIVEROPTIONS_H
+
+#include "targets/Cpu.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/raw_ostream.h"
+#include <string>
+
+namespace bitnetc {
+
+/// What --emit= stops after, in order.
+enum class Emit { Graph, Fused, Vector, LLVM, Assembly, Object, Program };
+
+struct DriverOptions {
+  std::string path;   ///< Of the model.
+  std::string output; ///< Empty: chosen by the driver.
+  std::string prefix; ///< Of exported symbols; empty: chosen by the driver.
+  Emit emit = Emit::Program;
+  const mlir::bitnet::Cpu *cpu = nullptr;
+  std::string cpuNote; ///< Why that one, if it was not named.
+  bool verbose = false, saveTemps = false;
+  // Each of these prints something and is all that is done.
+  bool help = false, version = false, printTargets = false;
+};
+
+/// Parses the arguments after the program's name. An error is one sentence
+/// about the command line.
+llvm::Expected<DriverOptions>
+parseOptions(llvm::ArrayRef<const char *> arguments);
+
+void printHelp(llvm::raw_ostream &os);
+void printVersion(llvm::raw_ostream &os);
+
+/// "bitnetc 0.1.0"
+std::string versionText();
+
+} // namespace bitnetc
+
+#endif // BITNETC_COMPILER_DRIVEROPTIONS_H

@@ -1,0 +1,151 @@
+//===- DriverOutput.cpp - Files and progress of the driver ----------------===//
+
+#include "DriverOutput.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Signals.h"
+#include "llvm/Support/raw_ostream.h"
+#include <sys/resource.h>
+
+using namespace bitnetc;
+using llvm::createStringError;
+using llvm::Error;
+using llvm::StringRef;
+
+static Error fileError(StringRef path, std::error_code code) {
+  return createStringError(path + ": " + code.message());
+}
+
+//===----------------------------------------------------------------------===//
+// Files
+//===----------------------------------------------------------------------===//
+
+TemporaryFile::TemporaryFile(std::string temporary, std::string final)
+    : temporary(std::move(temporary)), final(std::move(final)) {}
+
+TemporaryFile::TemporaryFile(TemporaryFile &&other)
+    : temporary(std::exchange(other.temporary, "")),
+      final(std::move(other.final)) {}
+
+llvm::Expected<TemporaryFile> TemporaryFile::create(StringRef finalPath) {
+  if (llvm::sys::fs::is_directory(finalPath))
+    return createStringError(finalPath +
+                             " is a directory; name another file with -o");
+  llvm::SmallString<128> path;
+  if (std::error_code code = llvm::sys::fs::createUniqueFile(
+          finalPath + ".%%%%%%%%.tmp", path,
+          llvm::sys::fs::all_read | llvm::sys::fs::all_write))
+    return fileError(finalPath, code);
+  llvm::sys::RemoveFileOnSignal(path);
+  return TemporaryFile(path.str().str(), finalPath.str());
+}
+
+TemporaryFile::~TemporaryFile() {
+  if (temporary.empty())
+    return;
+  llvm::sys::fs::remove(temporary);
+  llvm::sys::DontRemoveFileOnSignal(temporary);
+}
+
+Error TemporaryFile::keep() {
+  if (std::error_code code = llvm::sys::fs::rename(temporary, final))
+    return fileError(final, code);
+  llvm::sys::DontRemoveFileOnSignal(temporary);
+  temporary.clear();
+  return Error::success();
+}
+
+static Error finishStream(llvm::raw_fd_ostream &out, StringRef path,
+                          StringRef bytes) {
+  out << bytes;
+  out.flush();
+  if (std::error_code code = out.error()) {
+    out.clear_error();
+    return fileError(path, code);
+  }
+  return Error::success();
+}
+
+Error bitnetc::writeInPlace(StringRef path, StringRef bytes) {
+  std::error_code code;
+  llvm::raw_fd_ostream out(path, code);
+  if (code)
+    return fileError(path, code);
+  return finishStream(out, path, bytes);
+}
+
+Error bitnetc::writeFile(StringRef path, StringRef bytes) {
+  if (path == "-")
+    return finishStream(llvm::outs(), "standard output", bytes);
+  // Renaming would replace a device such as /dev/null by a file.
+  llvm::sys::fs::file_status status;
+  if (!llvm::sys::fs::status(path, status) && llvm::sys::fs::is_other(status))
+    return writeInPlace(path, bytes);
+  auto file = TemporaryFile::create(path);
+  if (!file)
+    return file.takeError();
+  if (Error error = writeInPlace(file->path(), bytes))
+    return error;
+  return file->keep();
+}
+
+//===----------------------------------------------------------------------===//
+// Progress
+//===----------------------------------------------------------------------===//
+
+static constexpr const char *kClearLine = "\r\033[K";
+
+Progress::Progress(bool verbose)
+    : verbose(verbose),
+      live(!verbose && llvm::sys::Process::StandardErrIsDisplayed()),
+      start(Clock::now()) {}
+
+Progress::~Progress() { end(); }
+
+static double seconds(std::chrono::steady_clock::time_point since) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - since)
+      .count();
+}
+
+static long peakMegabytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss / 1024;
+}
+
+void Progress::begin(StringRef name) {
+  end();
+  step = name.str();
+  begun = Clock::now();
+  lastPercent = -1;
+  if (live)
+    llvm::errs() << kClearLine << "bitnetc: " << step << " ...";
+}
+
+void Progress::percent(uint64_t done, uint64_t total) {
+  int now = total ? static_cast<int>(100.0 * done / total) : 100;
+  if (!live || now == lastPercent)
+    return;
+  lastPercent = now;
+  llvm::errs() << kClearLine << "bitnetc: " << step << " " << now << " %";
+}
+
+void Progress::end() {
+  if (step.empty())
+    return;
+  if (verbose)
+    llvm::errs() << llvm::formatv(
+        "bitnetc: {0,-24} {1,8:f3} s, after {2,8:f3} s; peak {3} MB\n", step,
+        seconds(begun), seconds(start), peakMegabytes());
+  if (live)
+    llvm::errs() << kClearLine;
+  step.clear();
+}
+
+void Progress::note(StringRef text) {
+  if (verbose)
+    llvm::errs() << "bitnetc: " << text << '\n';
+}

@@ -1,0 +1,66 @@
+//===- DriverOutput.h - Files and progress of the driver -------*- C++ -*-===//
+//
+// Nobody ever sees half a file: everything is written under a temporary name in
+// the directory of the result, renamed when it is complete, and removed when
+// compilation fails or is interrupted.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNETC_COMPILER_DRIVEROUTPUT_H
+#define BITNETC_COMPILER_DRIVEROUTPUT_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include <chrono>
+#include <string>
+
+namespace bitnetc {
+
+/// A file that exists under a temporary name until it is kept.
+class TemporaryFile {
+public:
+  /// A name beside `finalPath`. The file is empty until somebody writes it.
+  static llvm::Expected<TemporaryFile> create(llvm::StringRef finalPath);
+  TemporaryFile(TemporaryFile &&other);
+  TemporaryFile &operator=(TemporaryFile &&) = delete;
+  ~TemporaryFile();
+
+  const std::string &path() const { return temporary; }
+  /// Gives it its name, replacing what was there.
+  llvm::Error keep();
+
+private:
+  TemporaryFile(std::string temporary, std::string final);
+  std::string temporary, final;
+};
+
+/// Writes `bytes` to `path` ("-": standard output), completely or not at all.
+llvm::Error writeFile(llvm::StringRef path, llvm::StringRef bytes);
+/// Writes `bytes` over the content of an existing file.
+llvm::Error writeInPlace(llvm::StringRef path, llvm::StringRef bytes);
+
+/// Tells what is going on: a line per step with -v, or one line that is
+/// overwritten where a person watches a terminal, or nothing.
+class Progress {
+public:
+  explicit Progress(bool verbose);
+  ~Progress();
+
+  /// Ends the step before and begins "packing weights".
+  void begin(llvm::StringRef step);
+  void percent(uint64_t done, uint64_t total);
+  void end();
+  /// A line that stays, with -v only.
+  void note(llvm::StringRef text);
+  bool watched() const { return live; }
+
+private:
+  using Clock = std::chrono::steady_clock;
+  bool verbose, live;
+  std::string step;
+  Clock::time_point start, begun;
+  int lastPercent = -1;
+};
+
+} // namespace bitnetc
+
+#endif // BITNETC_COMPILER_DRIVEROUTPUT_H

@@ -1,0 +1,159 @@
+//===- WeightSource.cpp - One weight as packed bytes ----------------------===//
+
+#include "WeightSource.h"
+
+#include "dialect/Layouts.h"
+#include "llvm/Support/MathExtras.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::bitnet;
+using namespace bitnetc;
+
+// Both vocabularies have the word; here it is the dialect's.
+using WeightKind = mlir::bitnet::WeightQuant;
+
+Bytes bitnetc::toBytes(ArrayRef<float> floats) {
+  Bytes bytes(floats.size() * sizeof(float));
+  if (!bytes.empty())
+    std::memcpy(bytes.data(), floats.data(), bytes.size());
+  return bytes;
+}
+
+WeightSource::WeightSource(WeightOp weight, int64_t instance,
+                           const Model &model, WeightReader &reader)
+    : weight(weight), model(model), reader(reader), layout(*weight.getLayout()),
+      rows(weight.isMatrix() ? weight.getRows() : 1),
+      cols(weight.isMatrix() ? weight.getCols() : weight.getRows()),
+      name(weight.getSource().str()) {
+  if (size_t place = name.find("{}"); place != std::string::npos)
+    name.replace(place, 2, std::to_string(instance));
+}
+
+WeightSource::Scales WeightSource::pack(Sink sink) {
+  if (name == "@rope")
+    return packRope(sink);
+  switch (weight.getQuant()) {
+  case WeightKind::Float:
+    return packFloats(sink);
+  case WeightKind::Int8:
+    return packInt8(sink);
+  case WeightKind::Ternary:
+  case WeightKind::Binary:
+    return packLinear(sink);
+  }
+  llvm_unreachable("kind of weight");
+}
+
+llvm::Error WeightSource::error(const Twine &message) {
+  return llvm::createStringError(model.path + ": cannot pack \"" + name +
+                                 "\": " + message);
+}
+
+/// Rows of floats, padded as the layout says.
+Bytes WeightSource::padRows(ArrayRef<float> values) {
+  int64_t width = llvm::alignTo(cols, kRowPad);
+  int64_t count = values.size() / cols;
+  std::vector<float> padded(count * width);
+  for (int64_t r = 0; r < count; ++r)
+    llvm::copy(values.slice(r * cols, cols), padded.begin() + r * width);
+  return toBytes(padded);
+}
+
+/// Rows of a matrix that are in memory at a time: whole blocks of any layout.
+static constexpr int64_t kRowsAtATime = 1024;
+
+WeightSource::Scales WeightSource::packFloats(Sink sink) {
+  if (!weight.isMatrix()) {
+    auto values = reader.readFloat(name);
+    if (!values)
+      return values.takeError();
+    if (static_cast<int64_t>(values->size()) != cols)
+      return error("expected " + Twine(cols) + " elements, found " +
+                   Twine(values->size()));
+    sink(padRows(*values));
+    return std::vector<float>();
+  }
+  for (int64_t first = 0; first < rows; first += kRowsAtATime) {
+    auto values =
+        reader.readRows(name, first, std::min(rows, first + kRowsAtATime));
+    if (!values)
+      return values.takeError();
+    sink(padRows(*values));
+  }
+  return std::vector<float>();
+}
+
+WeightSource::Scales WeightSource::packInt8(Sink sink) {
+  std::vector<float> scales;
+  std::vector<int8_t> codes;
+  for (int64_t first = 0; first < rows; first += kRowsAtATime) {
+    int64_t count = std::min(rows - first, kRowsAtATime);
+    auto values = reader.readRows(name, first, first + count);
+    if (!values)
+      return values.takeError();
+    if (static_cast<int64_t>(values->size()) != count * cols)
+      return error("expected rows of " + Twine(cols) + " elements");
+    codes.resize(count * cols);
+    for (int64_t r = 0; r < count; ++r) {
+      const float *row = values->data() + r * cols;
+      float largest = 0;
+      bool finite = true;
+      for (int64_t c = 0; c < cols; ++c) {
+        finite &= std::isfinite(row[c]);
+        largest = std::max(largest, std::fabs(row[c]));
+      }
+      if (!finite)
+        return error("row " + Twine(first + r) + " is not finite");
+      float scale = largest / 127;
+      scales.push_back(scale);
+      // Rows of denormals have a scale that is too coarse to divide by.
+      for (int64_t c = 0; c < cols; ++c) {
+        float code = scale > 0 ? std::nearbyint(row[c] / scale) : 0.0f;
+        codes[r * cols + c] =
+            static_cast<int8_t>(std::min(127.0f, std::max(-127.0f, code)));
+      }
+    }
+    Bytes packed(codeBytes(layout, count, cols));
+    packCodes(layout, codes, count, cols, packed);
+    sink(std::move(packed));
+  }
+  return scales;
+}
+
+WeightSource::Scales WeightSource::packLinear(Sink sink) {
+  auto matrix = reader.readLinear(name);
+  if (!matrix)
+    return matrix.takeError();
+  if (matrix->rows != rows || matrix->cols != cols)
+    return error("expected shape [" + Twine(rows) + ", " + Twine(cols) +
+                 "], found [" + Twine(matrix->rows) + ", " +
+                 Twine(matrix->cols) + "]");
+  Bytes packed(codeBytes(layout, rows, cols));
+  packCodes(layout, matrix->codes, rows, cols, packed);
+  sink(std::move(packed));
+  return std::move(matrix->scale);
+}
+
+/// Angles are products in single precision, as the reference computes them; the
+/// functions of them are exact to the last bit of single precision.
+WeightSource::Scales WeightSource::packRope(Sink sink) {
+  int64_t half = cols / 2;
+  if (static_cast<int64_t>(model.ropeInvFreq.size()) != half)
+    return error("expected " + Twine(half) + " frequencies, found " +
+                 Twine(model.ropeInvFreq.size()));
+  for (int64_t first = 0; first < rows; first += kRowsAtATime) {
+    int64_t count = std::min(rows - first, kRowsAtATime);
+    std::vector<float> table(count * cols);
+    for (int64_t r = 0; r < count; ++r)
+      for (int64_t i = 0; i < half; ++i) {
+        float angle = static_cast<float>(first + r) * model.ropeInvFreq[i];
+        table[r * cols + i] =
+            static_cast<float>(std::cos(static_cast<double>(angle)));
+        table[r * cols + half + i] =
+            static_cast<float>(std::sin(static_cast<double>(angle)));
+      }
+    sink(padRows(table));
+  }
+  return std::vector<float>();
+}
