@@ -56,6 +56,8 @@ int runProgram(const bitnet_model &model, int argc, char **argv) {
   }
   if (std::string problem = checkModel(model); !problem.empty())
     return fail(problem);
+  if (model.weight_bytes_per_token && model.weights_begin == model.weights_end)
+    return fail("this program holds no weights; it was linked without bitnetc");
 
   std::string program = argc > 0 ? argv[0] : "program";
   Arguments arguments(argv + (argc > 0 ? 1 : 0), argv + argc);

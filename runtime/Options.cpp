@@ -2,7 +2,8 @@
 
 #include "runtime/Options.h"
 #include <charconv>
-#include <cmath>
+#include <cstdio>
+#include <cstdlib>
 
 namespace bitnet {
 
@@ -10,6 +11,13 @@ template <typename T> static bool parseWhole(const std::string &text, T &out) {
   auto [end, failure] =
       std::from_chars(text.data(), text.data() + text.size(), out);
   return failure == std::errc() && end == text.data() + text.size();
+}
+
+// Not from_chars: for floats it brings libm into every program.
+static bool parseFloat(const std::string &text, float &out) {
+  char *end = nullptr;
+  out = strtof(text.c_str(), &end);
+  return !text.empty() && end == text.c_str() + text.size();
 }
 
 bool parseInteger(const std::string &text, int64_t min, int64_t max,
@@ -80,7 +88,7 @@ void Options::value(std::string names, float &target, std::string metavar,
   add(std::move(names), std::move(metavar), std::move(help),
       [&target, min, max](const std::string &text) -> std::string {
         float parsed;
-        if (parseWhole(text, parsed) && parsed >= min && parsed <= max) {
+        if (parseFloat(text, parsed) && parsed >= min && parsed <= max) {
           target = parsed;
           return "";
         }

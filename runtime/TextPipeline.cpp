@@ -52,16 +52,16 @@ bool TextPipeline::open(const TokenizerBlob &blob, std::string *error) {
   return true;
 }
 
-bool TextPipeline::normalize(Pieces &pieces, bool atStart, std::string *error) {
+bool TextPipeline::normalize(Pieces &pieces, Place place, std::string *error) {
   for (const Step &step : normalizer)
-    if (!run(step, pieces, atStart, error))
+    if (!run(step, pieces, place, error))
       return false;
   return true;
 }
 
-bool TextPipeline::split(Pieces &pieces, bool atStart, std::string *error) {
+bool TextPipeline::split(Pieces &pieces, Place place, std::string *error) {
   for (const Step &step : splitter)
-    if (!run(step, pieces, atStart, error))
+    if (!run(step, pieces, place, error))
       return false;
   return true;
 }
@@ -79,7 +79,7 @@ static void replaceAll(std::string_view text, std::string_view what,
   out.append(text.substr(at));
 }
 
-bool TextPipeline::run(const Step &step, Pieces &pieces, bool atStart,
+bool TextPipeline::run(const Step &step, Pieces &pieces, Place place,
                        std::string *error) {
   Pieces &out = scratch;
   out.text.clear();
@@ -93,14 +93,17 @@ bool TextPipeline::run(const Step &step, Pieces &pieces, bool atStart,
   size_t begin = 0;
   for (size_t end : pieces.ends) {
     std::string_view piece(pieces.text.data() + begin, end - begin);
+    const bool goesOn = place == Place::Inside && begin == 0;
     switch (step.op.type) {
     case BITNET_OP_PREPEND:
-      out.text.append(step.content).append(piece);
+      if (!goesOn)
+        out.text.append(step.content);
+      out.text.append(piece);
       break;
     case BITNET_OP_PREFIX:
-      if (!piece.starts_with(step.content) &&
+      if (!piece.starts_with(step.content) && !goesOn &&
           (!(step.op.flags & BITNET_PREFIX_FIRST_ONLY) ||
-           (atStart && begin == 0)))
+           (place == Place::Start && begin == 0)))
         out.text.append(step.content);
       out.text.append(piece);
       break;

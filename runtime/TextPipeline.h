@@ -17,6 +17,14 @@
 
 namespace bitnet {
 
+/// Where in the whole input a text stands, for steps that put something before
+/// it.
+enum class Place {
+  Start,      ///< It begins the input.
+  AfterToken, ///< It follows an added token.
+  Inside      ///< It only goes on; nothing is put before it.
+};
+
 /// A text cut at `ends` (the last one is text.size()).
 struct Pieces {
   std::string text;
@@ -34,9 +42,9 @@ public:
   bool open(const TokenizerBlob &blob, std::string *error);
 
   /// Runs the normalizer on the one piece of `pieces`.
-  bool normalize(Pieces &pieces, bool atStart, std::string *error);
-  /// Cuts `pieces`. `atStart`: the text starts the whole input.
-  bool split(Pieces &pieces, bool atStart, std::string *error);
+  bool normalize(Pieces &pieces, Place place, std::string *error);
+  /// Cuts `pieces`.
+  bool split(Pieces &pieces, Place place, std::string *error);
 
 private:
   struct Step {
@@ -44,7 +52,7 @@ private:
     std::string_view pattern, content;
     Regex regex;
   };
-  bool run(const Step &step, Pieces &pieces, bool atStart, std::string *error);
+  bool run(const Step &step, Pieces &pieces, Place place, std::string *error);
   bool runSplit(const Step &step, const Pieces &in, Pieces &out,
                 std::string *error);
 

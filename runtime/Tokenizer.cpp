@@ -115,13 +115,13 @@ bool Tokenizer::encode(std::string_view text, const EncodeOptions &options,
   if (options.addTemplate)
     ids.insert(ids.end(), prefix.begin(), prefix.end());
   // Patterns need valid UTF-8. What is not becomes tokens byte by byte.
-  bool atStart = true;
+  Place place = Place::Start;
   while (!text.empty()) {
     size_t valid = validUtf8Prefix(text);
-    if (valid && !encodeRaw(text.substr(0, valid), options.parseSpecial,
-                            atStart, ids, error))
+    if (valid && !encodeRaw(text.substr(0, valid), options.parseSpecial, place,
+                            ids, error))
       return false;
-    atStart = false;
+    place = Place::Inside;
     text.remove_prefix(valid);
     size_t broken = 0;
     while (broken < text.size()) {
@@ -139,27 +139,27 @@ bool Tokenizer::encode(std::string_view text, const EncodeOptions &options,
   return true;
 }
 
-bool Tokenizer::encodeRaw(std::string_view text, bool parseSpecial,
-                          bool atStart, std::vector<int32_t> &ids,
-                          std::string *error) {
+bool Tokenizer::encodeRaw(std::string_view text, bool parseSpecial, Place place,
+                          std::vector<int32_t> &ids, std::string *error) {
   std::vector<Cut> cuts;
   cutAdded(text, /*normalized=*/false, parseSpecial, cuts);
   for (const Cut &cut : cuts) {
     if (cut.id >= 0)
       ids.push_back(cut.id);
-    else if (!encodeValid(text.substr(cut.begin, cut.end - cut.begin),
-                          parseSpecial, atStart && cut.begin == 0, ids, error))
+    else if (!encodeValid(
+                 text.substr(cut.begin, cut.end - cut.begin), parseSpecial,
+                 cut.begin == 0 ? place : Place::AfterToken, ids, error))
       return false;
   }
   return true;
 }
 
 bool Tokenizer::encodeValid(std::string_view text, bool parseSpecial,
-                            bool atStart, std::vector<int32_t> &ids,
+                            Place place, std::vector<int32_t> &ids,
                             std::string *error) {
   Pieces pieces;
   pieces.reset(text);
-  if (!pipeline.normalize(pieces, atStart, error))
+  if (!pipeline.normalize(pieces, place, error))
     return false;
   std::vector<Cut> cuts;
   if (hasNormalizedAdded)
@@ -174,7 +174,8 @@ bool Tokenizer::encodeValid(std::string_view text, bool parseSpecial,
     }
     part.reset(
         std::string_view(pieces.text).substr(cut.begin, cut.end - cut.begin));
-    if (!pipeline.split(part, atStart && cut.begin == 0, error))
+    if (!pipeline.split(part, cut.begin == 0 ? place : Place::AfterToken,
+                        error))
       return false;
     size_t begin = 0;
     for (size_t end : part.ends) {
@@ -189,7 +190,7 @@ bool Tokenizer::normalize(std::string_view text, std::string &out,
                           std::string *error) {
   Pieces pieces;
   pieces.reset(text);
-  if (!pipeline.normalize(pieces, true, error))
+  if (!pipeline.normalize(pieces, Place::Start, error))
     return false;
   out = std::move(pieces.text);
   return true;

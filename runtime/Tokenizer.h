@@ -58,9 +58,9 @@ private:
   void cutAdded(std::string_view text, bool normalized, bool parseSpecial,
                 std::vector<Cut> &cuts);
   bool standsAlone(std::string_view text, size_t begin, size_t end);
-  bool encodeRaw(std::string_view text, bool parseSpecial, bool atStart,
+  bool encodeRaw(std::string_view text, bool parseSpecial, Place place,
                  std::vector<int32_t> &ids, std::string *error);
-  bool encodeValid(std::string_view text, bool parseSpecial, bool atStart,
+  bool encodeValid(std::string_view text, bool parseSpecial, Place place,
                    std::vector<int32_t> &ids, std::string *error);
 
   TokenizerBlob tables;

@@ -1,0 +1,126 @@
+#include "runtime/Sampler.h"
+#include <cmath>
+#include <gtest/gtest.h>
+#include <map>
+
+using namespace bitnet;
+
+static SamplerOptions plain() {
+  return {.temperature = 1, .topK = 0, .topP = 1, .minP = 0};
+}
+
+static std::map<int32_t, int> draw(const SamplerOptions &options,
+                                   const std::vector<float> &logits,
+                                   int count = 20000) {
+  Sampler sampler(options);
+  std::map<int32_t, int> seen;
+  for (int i = 0; i < count; ++i)
+    ++seen[sampler.sample(logits)];
+  return seen;
+}
+
+TEST(Sampler, GreedyTakesTheBestAndTheLowerIdOfTies) {
+  SamplerOptions greedy;
+  greedy.temperature = 0;
+  Sampler sampler(greedy);
+  EXPECT_EQ(sampler.sample(std::vector<float>{1, 3, 2, 3}), 1);
+}
+
+TEST(Sampler, DrawsInProportion) {
+  // Weights 1 : 2 : 5.
+  auto seen = draw(plain(), {0.0f, std::log(2.0f), std::log(5.0f)});
+  EXPECT_NEAR(seen[0], 2500, 200);
+  EXPECT_NEAR(seen[1], 5000, 250);
+  EXPECT_NEAR(seen[2], 12500, 300);
+}
+
+TEST(Sampler, TemperatureSharpens) {
+  SamplerOptions options = plain();
+  options.temperature = 0.5f; // 1 : 4
+  auto seen = draw(options, {0.0f, std::log(2.0f)});
+  EXPECT_NEAR(seen[0], 4000, 250);
+}
+
+TEST(Sampler, TopKKeepsTheBest) {
+  SamplerOptions options = plain();
+  options.topK = 2;
+  auto seen = draw(options, {1, 4, 3, 4, 2});
+  EXPECT_EQ(seen.size(), 2u);
+  EXPECT_TRUE(seen.count(1) && seen.count(3));
+}
+
+TEST(Sampler, TopPKeepsTheSmallestSetThatHoldsP) {
+  // Shares 0.5, 0.3, 0.2.
+  std::vector<float> logits = {std::log(0.2f), std::log(0.5f), std::log(0.3f)};
+  SamplerOptions options = plain();
+  options.topP = 0.6f;
+  auto seen = draw(options, logits);
+  EXPECT_EQ(seen.size(), 2u);
+  EXPECT_FALSE(seen.count(0));
+  options.topP = 0.45f;
+  EXPECT_EQ(draw(options, logits).size(), 1u);
+}
+
+TEST(Sampler, MinPIsRelativeToTheBest) {
+  std::vector<float> logits = {std::log(0.2f), std::log(0.5f), std::log(0.3f)};
+  SamplerOptions options = plain();
+  options.minP = 0.5f; // 0.25 of the whole.
+  auto seen = draw(options, logits);
+  EXPECT_EQ(seen.size(), 2u);
+  EXPECT_FALSE(seen.count(0));
+}
+
+TEST(Sampler, RepeatPenaltyPushesBothSignsDown) {
+  SamplerOptions options;
+  options.temperature = 0;
+  options.repeatPenalty = 2;
+  Sampler sampler(options);
+  sampler.accept(1);
+  EXPECT_EQ(sampler.sample(std::vector<float>{3, 4, 1}), 0);
+  EXPECT_EQ(sampler.sample(std::vector<float>{-3, -2, -9}), 0);
+  // Forgotten after the last n.
+  options.repeatLastN = 1;
+  Sampler forgetful(options);
+  forgetful.accept(1);
+  forgetful.accept(2);
+  EXPECT_EQ(forgetful.sample(std::vector<float>{3, 4, 1}), 1);
+}
+
+TEST(Sampler, TheSameSeedDrawsTheSame) {
+  std::vector<float> logits(100, 0.0f);
+  auto sequence = [&](uint64_t seed) {
+    SamplerOptions options = plain();
+    options.seed = seed;
+    Sampler sampler(options);
+    std::vector<int32_t> ids;
+    for (int i = 0; i < 8; ++i)
+      ids.push_back(sampler.sample(logits));
+    return ids;
+  };
+  EXPECT_EQ(sequence(1), sequence(1));
+  EXPECT_NE(sequence(1), sequence(2));
+  // The numbers themselves: they must be these on every machine.
+  EXPECT_EQ(sequence(0), (std::vector<int32_t>{88, 43, 2, 97, 10, 32, 17, 77}));
+}
+
+TEST(Sampler, SurvivesNanAndInfinity) {
+  const float inf = HUGE_VALF, nan = NAN;
+  Sampler sampler(plain());
+  EXPECT_EQ(sampler.sample(std::vector<float>{nan, nan}), 0);
+  EXPECT_EQ(sampler.sample(std::vector<float>{nan, 1, nan}), 1);
+  EXPECT_EQ(sampler.sample(std::vector<float>{1, inf, nan}), 1);
+  EXPECT_EQ(sampler.sample(std::vector<float>{-inf, -inf}), 0);
+  EXPECT_EQ(sampler.sample(std::vector<float>{-inf, 2, -inf}), 1);
+}
+
+TEST(BestTokens, OrderedWithTiesByIdAndNanLast) {
+  std::vector<Candidate> best;
+  bestTokens(std::vector<float>{1, 5, NAN, 5, 3}, 4, best);
+  ASSERT_EQ(best.size(), 4u);
+  EXPECT_EQ(best[0].id, 1);
+  EXPECT_EQ(best[1].id, 3);
+  EXPECT_EQ(best[2].id, 4);
+  EXPECT_EQ(best[3].id, 0);
+  bestTokens(std::vector<float>{1, 2}, 9, best);
+  EXPECT_EQ(best.size(), 2u);
+}

@@ -1,0 +1,161 @@
+#include "TokenizerHelper.h"
+#include <fstream>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+using namespace bitnet::test;
+namespace fs = std::filesystem;
+
+namespace {
+class TokenizerCompiler : public testing::Test {
+protected:
+  void SetUp() override {
+    folder =
+        fs::path(testing::TempDir()) /
+        ("tokenizer-" +
+         std::string(
+             testing::UnitTest::GetInstance()->current_test_info()->name()));
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+  }
+  void TearDown() override { fs::remove_all(folder); }
+
+  std::string write(const std::string &name, const std::string &text) {
+    std::ofstream(folder / name, std::ios::binary) << text;
+    return (folder / name).string();
+  }
+  static std::string errorOf(const std::string &path) {
+    auto compiled = bitnetc::compileTokenizerFile(path);
+    EXPECT_TRUE(compiled.blob.empty());
+    return compiled.error;
+  }
+  fs::path folder;
+};
+} // namespace
+
+TEST_F(TokenizerCompiler, NamesTheFileAndThePart) {
+  nlohmann::json good = {{"model",
+                          {{"type", "BPE"},
+                           {"vocab", {{"a", 0}, {"b", 1}, {"ab", 2}}},
+                           {"merges", {"a b"}}}}};
+  EXPECT_EQ(
+      bitnetc::compileTokenizerFile(write("tokenizer.json", good.dump())).error,
+      "");
+  auto expectError = [&](const char *pointer, nlohmann::json value,
+                         const std::string &expected) {
+    nlohmann::json bad = good;
+    bad[nlohmann::json::json_pointer(pointer)] = std::move(value);
+    const std::string path = write("tokenizer.json", bad.dump());
+    EXPECT_EQ(errorOf(path), path + ": " + expected);
+  };
+  expectError("/normalizer", {{"type", "Bert"}},
+              "normalizer type 'Bert' is not supported");
+  expectError("/pre_tokenizer", {{"type", "UnicodeScripts"}},
+              "pre_tokenizer type 'UnicodeScripts' is not supported");
+  expectError("/decoder", {{"type", "WordPiece"}},
+              "decoder type 'WordPiece' is not supported");
+  expectError("/post_processor", {{"type", "BertProcessing"}},
+              "post_processor type 'BertProcessing' is not supported");
+  expectError("/model/type", "WordPiece",
+              "model type 'WordPiece' is not supported");
+  expectError("/model/dropout", 0.1, "model field 'dropout' is not supported");
+  expectError("/model/end_of_word_suffix", "</w>",
+              "model field 'end_of_word_suffix' is not supported");
+  expectError("/model/unk_token", "<unk>",
+              "the unknown token '<unk>' is not in the vocabulary");
+  expectError("/model/merges/0", "a c",
+              "merge 0 needs token 'c', which is not in the vocabulary");
+  expectError("/model/merges/0", "ab", "merge 0 is not a pair");
+  expectError("/pre_tokenizer",
+              {{"type", "Split"},
+               {"pattern", {{"Regex", "(a"}}},
+               {"behavior", "Isolated"}},
+              "pattern '(a': missing closing parenthesis at offset 2");
+  expectError(
+      "/pre_tokenizer",
+      {{"type", "Split"}, {"pattern", {{"String", "a"}}}, {"behavior", "Odd"}},
+      "split behavior 'Odd' is not supported");
+}
+
+TEST_F(TokenizerCompiler, BrokenFilesAreErrors) {
+  for (const char *text : {"", "{", "[]", "{}", "{\"model\": 3}",
+                           "{\"model\": {\"type\": \"BPE\"}}"}) {
+    const std::string path = write("tokenizer.json", text);
+    EXPECT_EQ(errorOf(path).find(path + ": "), 0u) << text;
+  }
+  for (std::string text : {std::string(""), std::string("noise"),
+                           std::string("\x0A\xFF\xFF\xFF\xFF\x7F", 6)}) {
+    const std::string path = write("tokenizer.model", text);
+    EXPECT_EQ(errorOf(path), path + ": it is not a SentencePiece model");
+  }
+  const std::string tiktoken = write("tokenizer.model", "IQ== 0\nIg== 1\n");
+  EXPECT_NE(errorOf(tiktoken).find("tiktoken"), std::string::npos);
+  EXPECT_EQ(errorOf("/nowhere/tokenizer.json"),
+            "/nowhere/tokenizer.json: cannot read it");
+}
+
+TEST_F(TokenizerCompiler, LooksIntoDirectories) {
+  EXPECT_EQ(errorOf(folder.string()),
+            folder.string() +
+                ": it holds neither tokenizer.json nor tokenizer.model");
+  write("vocab.json", R"({"a": 0, "b": 1, "ab": 2, "<|endoftext|>": 3})");
+  write("merges.txt", "#version: 0.2\na b\n");
+  LoadedTokenizer tokenizer = loadTokenizer(folder.string());
+  ASSERT_TRUE(tokenizer) << tokenizer.error;
+  EXPECT_EQ(tokenizer.encode("abb<|endoftext|>a"),
+            (std::vector<int32_t>{2, 1, 3, 0}));
+}
+
+/// Protobuf by hand: SentencePiece's BPE of a few pieces.
+static std::string sentencePiece(uint64_t modelType) {
+  auto field = [](int number, const std::string &bytes) {
+    return std::string(1, static_cast<char>(number << 3 | 2)) +
+           static_cast<char>(bytes.size()) + bytes;
+  };
+  auto piece = [&](const std::string &text, float score, char type) {
+    std::string bytes = field(1, text) + static_cast<char>(2 << 3 | 5);
+    bytes.append(reinterpret_cast<const char *>(&score), 4);
+    return field(1, bytes + static_cast<char>(3 << 3) + type);
+  };
+  return piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) +
+         piece("▁", -4, 1) + piece("a", -5, 1) + piece("aa", -1, 1) +
+         piece("▁a", -2, 1) + piece("<u>", 0, 4) +
+         field(2, std::string(1, static_cast<char>(3 << 3)) +
+                      static_cast<char>(modelType));
+}
+
+TEST_F(TokenizerCompiler, SentencePieceMergesByScore) {
+  const std::string path = write("tokenizer.model", sentencePiece(2));
+  LoadedTokenizer tokenizer = loadTokenizer(path);
+  ASSERT_TRUE(tokenizer) << tokenizer.error;
+  EXPECT_EQ(tokenizer.encode("aaa", true), (std::vector<int32_t>{1, 3, 5, 4}));
+  // User-defined pieces keep the space before every text out of the rest.
+  EXPECT_EQ(tokenizer.encode("a<u>a"), (std::vector<int32_t>{6, 7, 4}));
+  EXPECT_EQ(tokenizer.encode("  a  "), (std::vector<int32_t>{6}));
+  EXPECT_EQ(tokenizer.encode("azz"), (std::vector<int32_t>{6, 0}));
+  write("tokenizer_config.json", R"({"add_bos_token": false})");
+  EXPECT_EQ(loadTokenizer(path).encode("a", true), (std::vector<int32_t>{6}));
+}
+
+TEST_F(TokenizerCompiler, OtherSentencePieceModelsAreNamed) {
+  const std::string path = write("tokenizer.model", sentencePiece(1));
+  EXPECT_EQ(errorOf(path),
+            path + ": SentencePiece model type 'unigram' is not supported");
+}
+
+TEST(ExampleTokenizers, CompileAndRoundTrip) {
+  const fs::path examples = fs::path(BITNETC_SOURCE_DIR) / "examples";
+  int seen = 0;
+  for (const auto &entry : fs::directory_iterator(examples)) {
+    const fs::path file = entry.path() / "tokenizer.json";
+    if (!fs::exists(file))
+      continue;
+    ++seen;
+    LoadedTokenizer tokenizer = loadTokenizer(file.string());
+    ASSERT_TRUE(tokenizer) << tokenizer.error;
+    const std::string text = "Once upon a time, there was a cat named Tom.";
+    EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text) << file;
+  }
+  if (!seen)
+    GTEST_SKIP() << "no example has a tokenizer.json";
+}
