@@ -112,7 +112,8 @@ FailureOr<Tensor> Interpreter::linear(Operation *op, const Tensor &input,
 /// Whether `tensor` is a value of `type`, whatever its first dimension.
 static bool isValueOf(const Tensor &tensor, Type type) {
   auto ranked = dyn_cast<RankedTensorType>(type);
-  if (!ranked || ranked.getRank() == 0 ||
+  if (!ranked || tensor.shape.empty() ||
+      ranked.getRank() != static_cast<int64_t>(tensor.shape.size()) ||
       ranked.getShape().drop_front() !=
           ArrayRef<int64_t>(tensor.shape).drop_front())
     return false;

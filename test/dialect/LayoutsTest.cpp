@@ -1,0 +1,157 @@
+//===- LayoutsTest.cpp - Packed weights -----------------------------------===//
+//
+// Packing and its inverse for every layout and awkward shapes, pads, and the
+// place of single codes as the header draws it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/Layouts.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <gtest/gtest.h>
+
+using namespace mlir;
+using namespace mlir::bitnet;
+
+namespace {
+
+struct Shape {
+  int64_t n, k;
+};
+
+constexpr Shape kShapes[] = {{1, 1},   {1, 64},  {16, 64}, {17, 65},
+                             {63, 3},  {64, 4},  {65, 5},  {64, 128},
+                             {80, 33}, {129, 7}, {96, 200}};
+
+/// Codes that the layout can hold, in an order without a short period.
+std::vector<int8_t> codesFor(Layout layout, Shape shape) {
+  std::vector<int8_t> codes(shape.n * shape.k);
+  uint32_t state = 12345;
+  for (int8_t &code : codes) {
+    state = state * 1664525u + 1013904223u;
+    uint32_t bits = state >> 16;
+    code = layout == Layout::U8R64      ? static_cast<int8_t>(bits % 255) - 127
+           : layout == Layout::Trit2R64 ? static_cast<int8_t>(bits % 3) - 1
+           : bits & 1                   ? 1
+                                        : -1;
+  }
+  return codes;
+}
+
+class EveryLayout : public ::testing::TestWithParam<Layout> {
+protected:
+  std::vector<uint8_t> pack(Shape shape, ArrayRef<int8_t> codes) {
+    // The packer must not depend on what was there.
+    std::vector<uint8_t> bytes(codeBytes(GetParam(), shape.n, shape.k), 0xA5);
+    packCodes(GetParam(), codes, shape.n, shape.k, bytes);
+    return bytes;
+  }
+};
+
+TEST_P(EveryLayout, UnpacksWhatItPacked) {
+  for (Shape shape : kShapes) {
+    auto codes = codesFor(GetParam(), shape);
+    auto bytes = pack(shape, codes);
+    for (int64_t row = 0; row < shape.n; ++row)
+      for (int64_t col = 0; col < shape.k; ++col)
+        ASSERT_EQ(unpackCode(GetParam(), bytes, shape.n, shape.k, row, col),
+                  codes[row * shape.k + col])
+            << shape.n << "x" << shape.k << " at " << row << "," << col;
+  }
+}
+
+/// Pads multiply with zeros of the activation or make rows that nobody reads;
+/// they are zero weights all the same (bits have none: their pads are 0).
+TEST_P(EveryLayout, PadsAreZeroWeights) {
+  const LayoutInfo &info = getLayoutInfo(GetParam());
+  int8_t zero = GetParam() == Layout::Bit1R16 ? -1 : 0; // bit 0 reads as -1
+  for (Shape shape : kShapes) {
+    auto bytes = pack(shape, codesFor(GetParam(), shape));
+    int64_t rows = llvm::alignTo(shape.n, info.rowBlock);
+    int64_t cols = llvm::alignTo(shape.k, info.colStep);
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t col = 0; col < cols; ++col)
+        if (row >= shape.n || col >= shape.k) {
+          ASSERT_EQ(unpackCode(GetParam(), bytes, shape.n, shape.k, row, col),
+                    zero)
+              << shape.n << "x" << shape.k << " at " << row << "," << col;
+        }
+  }
+}
+
+/// Two codes never share bits: each change of a code changes its own field.
+TEST_P(EveryLayout, FieldsAreSeparate) {
+  Shape shape{65, 70};
+  auto codes = codesFor(GetParam(), shape);
+  auto before = pack(shape, codes);
+  for (int64_t i : {0L, 1L, 63L, 70L, 71L, 16 * 70L, 4549L}) {
+    auto changed = codes;
+    changed[i] = codes[i] == 1 ? -1 : 1;
+    auto after = pack(shape, changed);
+    int different = 0;
+    for (size_t b = 0; b < after.size(); ++b)
+      different += after[b] != before[b];
+    EXPECT_EQ(different, 1) << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Layouts, EveryLayout,
+                         ::testing::Values(Layout::U8R64, Layout::Trit2R64,
+                                           Layout::Bit1R16),
+                         [](const auto &info) {
+                           return stringifyEnum(info.param).str();
+                         });
+
+TEST(Layouts, Bytes) {
+  EXPECT_EQ(codeBytes(Layout::F32, 1, 64), 256);
+  EXPECT_EQ(codeBytes(Layout::F32, 3, 65), 3 * 512);
+  EXPECT_EQ(codeBytes(Layout::U8R64, 64, 4), 256);
+  EXPECT_EQ(codeBytes(Layout::U8R64, 65, 5), 4 * 256);
+  EXPECT_EQ(codeBytes(Layout::Trit2R64, 64, 2560), 64 * 2560 / 4);
+  EXPECT_EQ(codeBytes(Layout::Trit2R64, 1, 1), 64);
+  EXPECT_EQ(codeBytes(Layout::Bit1R16, 16, 64), 128);
+  EXPECT_EQ(codeBytes(Layout::Bit1R16, 17, 65), 4 * 128);
+}
+
+TEST(Layouts, TableIsConsistent) {
+  for (Layout layout : {Layout::U8R64, Layout::Trit2R64, Layout::Bit1R16}) {
+    const LayoutInfo &info = getLayoutInfo(layout);
+    EXPECT_EQ(info.layout, layout);
+    EXPECT_EQ(info.groups * 16, info.rowBlock);
+    EXPECT_EQ(info.bytesPerStep % 64, 0);
+    EXPECT_EQ(kRowPad % info.colStep, 0);
+  }
+}
+
+/// Row 64 + 35 of column 6: block 1, step 1, group 2, lane 3, column 2.
+TEST(Layouts, U8R64IsAsDrawn) {
+  std::vector<int8_t> codes(128 * 8, 0);
+  codes[(64 + 35) * 8 + 6] = 5;
+  std::vector<uint8_t> bytes(codeBytes(Layout::U8R64, 128, 8));
+  packCodes(Layout::U8R64, codes, 128, 8, bytes);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    EXPECT_EQ(bytes[i], i == 3 * 256 + 2 * 64 + 3 * 4 + 2 ? 128 + 5 : 128) << i;
+}
+
+TEST(Layouts, Trit2R64IsAsDrawn) {
+  std::vector<int8_t> codes(128 * 8, -1);
+  codes[(64 + 35) * 8 + 6] = 1; // bits 4 and 5 hold group 2
+  codes[(64 + 19) * 8 + 6] = 0; // bits 2 and 3 hold group 1
+  std::vector<uint8_t> bytes(codeBytes(Layout::Trit2R64, 128, 8));
+  packCodes(Layout::Trit2R64, codes, 128, 8, bytes);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    EXPECT_EQ(bytes[i], i == 3 * 64 + 3 * 4 + 2 ? 0b00100100 : 0) << i;
+}
+
+/// Row 16 + 3, column 64 + 10: block 1, step 1, word 3, bit 10.
+TEST(Layouts, Bit1R16IsAsDrawn) {
+  std::vector<int8_t> codes(32 * 128, -1);
+  codes[(16 + 3) * 128 + 64 + 10] = 1;
+  std::vector<uint8_t> bytes(codeBytes(Layout::Bit1R16, 32, 128));
+  packCodes(Layout::Bit1R16, codes, 32, 128, bytes);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    EXPECT_EQ(bytes[i], i == 3 * 128 + 3 * 8 + 1 ? 1 << 2 : 0) << i;
+}
+
+} // namespace
