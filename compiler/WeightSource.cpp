@@ -84,6 +84,23 @@ WeightSource::Scales WeightSource::packFloats(Sink sink) {
   return std::vector<float>();
 }
 
+/// code = rint(w / scale). An embedding has hundreds of millions of elements,
+/// so this must become vector code, which a call of rint would prevent: adding
+/// and subtracting 1.5 * 2^23 rounds floats of up to 2^22 to the nearest even
+/// integer.
+static void quantizeRow(ArrayRef<float> row, float scale, int8_t *codes) {
+  constexpr float kRound = 0x1.8p23f;
+  if (scale == 0) { // Zeros, or denormals that are too small for a scale.
+    std::fill(codes, codes + row.size(), 0);
+    return;
+  }
+  for (size_t c = 0; c < row.size(); ++c) {
+    // A denormal scale is coarse: quotients may exceed 127.
+    float quotient = std::min(127.0f, std::max(-127.0f, row[c] / scale));
+    codes[c] = static_cast<int8_t>((quotient + kRound) - kRound);
+  }
+}
+
 WeightSource::Scales WeightSource::packInt8(Sink sink) {
   std::vector<float> scales;
   std::vector<int8_t> codes;
@@ -107,12 +124,7 @@ WeightSource::Scales WeightSource::packInt8(Sink sink) {
         return error("row " + Twine(first + r) + " is not finite");
       float scale = largest / 127;
       scales.push_back(scale);
-      // Rows of denormals have a scale that is too coarse to divide by.
-      for (int64_t c = 0; c < cols; ++c) {
-        float code = scale > 0 ? std::nearbyint(row[c] / scale) : 0.0f;
-        codes[r * cols + c] =
-            static_cast<int8_t>(std::min(127.0f, std::max(-127.0f, code)));
-      }
+      quantizeRow(ArrayRef(row, cols), scale, codes.data() + r * cols);
     }
     Bytes packed(codeBytes(layout, count, cols));
     packCodes(layout, codes, count, cols, packed);
