@@ -85,7 +85,7 @@ struct InterpretPass : PassWrapper<InterpretPass, OperationPass<ModuleOp>> {
     ModuleOp module = getOperation();
     if (tokens < 1 || tokens > 65536) {
       module.emitError("bitnet-interpret: tokens must be 1 to 65536, is ")
-          << tokens;
+          << tokens.getValue();
       return signalPassFailure();
     }
     bool found = false;
@@ -97,7 +97,8 @@ struct InterpretPass : PassWrapper<InterpretPass, OperationPass<ModuleOp>> {
         return signalPassFailure();
     }
     if (!found && !function.empty()) {
-      module.emitError("bitnet-interpret: no function @") << function;
+      module.emitError("bitnet-interpret: no function @")
+          << function.getValue();
       signalPassFailure();
     }
     markAllAnalysesPreserved();
