@@ -115,13 +115,16 @@ struct OptionRow {
 
 static constexpr OptionRow kOptions[] = {
     {"Output", "-o", "--output", "FILE",
-     "where to write (default: the model's name; '-' for text)", setOutput},
+     "where to write; default: the model's name, or\n"
+     "standard output ('-') for text",
+     setOutput},
     {"Output", "--emit", "", "WHAT",
-     "stop after: graph, fused, vector (MLIR), llvm, asm (text),\n"
-     "obj (with C header and weights), exe (default)",
+     "stop after: graph, fused, vector (MLIR), llvm,\n"
+     "asm (text without the tokenizer), obj (with C\n"
+     "header and weights beside it), exe (default)",
      setEmit},
     {"Output", "--prefix", "", "NAME",
-     "obj exports NAME_model (default: from the model's name)", setPrefix},
+     "obj exports NAME_model; default: the model's name", setPrefix},
     {"Target", "--target", "", "NAME",
      "a CPU of the table, or native (default)", setTarget},
     {"Target", "--print-targets", "", "", "list CPUs and the kernels they get",
