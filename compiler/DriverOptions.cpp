@@ -233,7 +233,7 @@ void bitnetc::printHelp(llvm::raw_ostream &os) {
 PATH is a Hugging Face directory (config.json and safetensors) or a model.json.
 
   bitnetc models/bitnet-2b -o assistant     # a program for this machine
-  ./assistant chat                          # talk to it; ./assistant --help
+  ./assistant run "Once upon a time"        # ./assistant --help tells more
   bitnetc models/bitnet-2b --target=x86-64-v3 -o assistant
                                             # for any CPU with AVX2
   bitnetc models/bitnet-2b --emit=obj -o net.o

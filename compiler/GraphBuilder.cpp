@@ -250,10 +250,9 @@ static const char *unsupported(const Model &model) {
     return "float weights in linear layers";
   if (model.quant.input == bitnetc::InputQuant::None)
     return "linear layers with unquantised input";
-  bool binary = model.quant.weight == bitnetc::WeightQuant::Binary;
-  bool sign = model.quant.input == bitnetc::InputQuant::Sign;
-  if (binary != sign)
-    return "binary weights without sign activations (or the reverse)";
+  if (model.quant.weight != bitnetc::WeightQuant::Binary &&
+      model.quant.input == bitnetc::InputQuant::Sign)
+    return "ternary weights with sign activations";
   return nullptr;
 }
 

@@ -57,8 +57,7 @@ static LogicalResult checkMatrix(Operation *op, SymbolRefAttr ref, int64_t n,
 static LogicalResult checkKinds(Operation *op, SymbolRefAttr ref, bool bits) {
   WeightOp weight = lookupWeight(op, ref);
   WeightQuant kind = weight.getQuant();
-  bool fits = bits ? kind == WeightQuant::Binary
-                   : kind == WeightQuant::Ternary || kind == WeightQuant::Int8;
+  bool fits = bits ? kind == WeightQuant::Binary : kind != WeightQuant::Float;
   if (!fits)
     return op->emitOpError()
            << (bits ? "sign" : "integer") << " input does not multiply with "

@@ -170,18 +170,6 @@ func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
 
 // -----
 
-// Integers times single bits is no kernel of this dialect.
-bitnet.record @layer count 1 {
-  bitnet.weight @w quant binary shape [64, 64] source "w"
-}
-func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
-  // expected-error @+1 {{integer input does not multiply with binary weight @layer::@w}}
-  %0 = bitnet.linear %x, @layer::@w input int8 : tensor<?x64xf32> -> tensor<?x64xf32>
-  return %0 : tensor<?x64xf32>
-}
-
-// -----
-
 bitnet.record @layer count 1 {
   bitnet.weight @w quant ternary shape [64, 64] source "w"
 }

@@ -37,3 +37,12 @@ func.func @sign(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
   %y = bitnet.linear %x, @layer::@b input sign : tensor<?x80xf32> -> tensor<?x48xf32>
   return %y : tensor<?x48xf32>
 }
+
+// Binary weights take integer inputs too (W1A8).
+// CHECK-LABEL: func.func @w1a8
+// CHECK: bitnet.quantize %arg0 : tensor<?x80xf32> -> tensor<?x1x80xi8>
+// CHECK: bitnet.dot {{.*}}, @layer::@b : tensor<?x1x80xi8> -> tensor<?x1x48xi32>
+func.func @w1a8(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
+  %y = bitnet.linear %x, @layer::@b input int8 : tensor<?x80xf32> -> tensor<?x48xf32>
+  return %y : tensor<?x48xf32>
+}
