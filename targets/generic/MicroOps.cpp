@@ -44,6 +44,11 @@ struct Emit {
   Value ashr(Value x, Value y) { return arith::ShRSIOp::create(b, loc, x, y); }
   Value fadd(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
   Value fsub(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
+  /// The second one if either is NaN: minps.
+  Value minimum(Value x, Value y) {
+    Value less = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, x, y);
+    return arith::SelectOp::create(b, loc, less, x, y);
+  }
   Value select(arith::CmpIPredicate p, Value x, Value y, Value t, Value f) {
     Value cond = arith::CmpIOp::create(b, loc, p, x, y);
     return arith::SelectOp::create(b, loc, cond, t, f);
@@ -88,34 +93,39 @@ struct DotU8I8 : OpRewritePattern<DotU8I8Op> {
 };
 
 /// Moves exponent and mantissa into place and adds the difference of the
-/// biases; the smallest exponent (zeros and denormals) is given an implicit one
-/// that a subtraction takes away again. No intermediate is a denormal f32, so
-/// the result does not depend on how the CPU is set to treat those.
+/// biases, twice for infinities, whose largest exponent stays the largest. The
+/// smallest exponent (zeros and denormals) is given an implicit one that a
+/// subtraction takes away again. No intermediate is a denormal f32, so the
+/// result does not depend on how the CPU is set to treat those.
+///
+/// Each correction is a term that is zero for most elements: and-ing with the
+/// mask of a comparison costs one instruction on SSE2, choosing between two
+/// values costs three.
 struct ExtendF16 : OpRewritePattern<ExtendF16Op> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(ExtendF16Op op,
                                 PatternRewriter &rewriter) const override {
     Emit e{rewriter, op.getLoc()};
-    constexpr int64_t kMaxExponent = 0x7c00 << 13;
+    constexpr int64_t kLargestExponent = 0x7c00 << 13;
     constexpr int64_t kBias = (127 - 15) << 23;
     constexpr int64_t kOne = 1 << 23;
     Value bits =
         arith::ExtUIOp::create(rewriter, e.loc, e.i32(), op.getInput());
     Value sign = e.shl(e.band(bits, e.int32(0x8000)), e.int32(16));
     Value body = e.shl(e.band(bits, e.int32(0x7fff)), e.int32(13));
-    Value exponent = e.band(body, e.int32(kMaxExponent));
-    Value normal = e.add(body, e.int32(kBias));
-    // Infinities: the largest exponent stays the largest.
-    Value infinite = e.add(body, e.int32(2 * kBias));
-    Value denormal =
-        e.asInt(e.fsub(e.asFloat(e.add(body, e.int32(kBias + kOne))),
-                       e.float32(kBias + kOne)));
-    Value result = e.select(arith::CmpIPredicate::eq, exponent,
-                            e.int32(kMaxExponent), infinite, normal);
-    result = e.select(arith::CmpIPredicate::eq, exponent, e.int32(0), denormal,
-                      result);
-    rewriter.replaceOp(op, e.asFloat(e.bor(result, sign)));
+    auto termIf = [&](arith::CmpIPredicate predicate, int64_t bound,
+                      int64_t term) {
+      return e.select(predicate, body, e.int32(bound), e.int32(term),
+                      e.int32(0));
+    };
+    Value infinite =
+        termIf(arith::CmpIPredicate::sgt, kLargestExponent - 1, kBias);
+    Value implicit = termIf(arith::CmpIPredicate::slt, kOne, kOne);
+    Value tooMuch = termIf(arith::CmpIPredicate::slt, kOne, kBias + kOne);
+    Value size = e.add(e.add(body, e.int32(kBias)), e.add(infinite, implicit));
+    size = e.fsub(e.asFloat(size), e.asFloat(tooMuch));
+    rewriter.replaceOp(op, e.asFloat(e.bor(e.asInt(size), sign)));
     return success();
   }
 };
@@ -135,10 +145,8 @@ struct TruncateF16 : OpRewritePattern<TruncateF16Op> {
     constexpr int64_t kBias = (127 - 15) << 23;
     Value bits = e.asInt(op.getInput());
     Value sign = e.band(bits, e.int32(0x80000000));
-    Value size = e.bxor(bits, sign);
-    // Sizes are positive floats: they compare as integers.
-    Value large = e.int32(kLargest);
-    size = e.select(arith::CmpIPredicate::slt, size, large, size, large);
+    Value size =
+        e.asInt(e.minimum(e.asFloat(e.bxor(bits, sign)), e.float32(kLargest)));
     Value odd = e.band(e.lshr(size, e.int32(13)), e.int32(1));
     Value normal =
         e.lshr(e.add(e.add(size, e.int32(0xfff - kBias)), odd), e.int32(13));

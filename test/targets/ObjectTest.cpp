@@ -94,7 +94,7 @@ TEST(Object, HalvesByTheInstructionWhereThereIsOne) {
     std::string text = body(emit(cpu, EmitKind::Assembly), "halves");
     EXPECT_EQ(matches(text, "vcvtph2ps"), cpu.hasFeature("f16c")) << text;
     EXPECT_EQ(matches(text, "vcvtps2ph"), cpu.hasFeature("f16c")) << text;
-    EXPECT_EQ(matches(text, "minps"), cpu.hasFeature("f16c")) << text;
+    EXPECT_TRUE(matches(text, "minps")) << text;
     EXPECT_EQ(matches(text, "maxps"), cpu.hasFeature("f16c")) << text;
   }
 }
