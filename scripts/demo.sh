@@ -6,7 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$repo"
 
 install $build_packages
-build release bitnetc bitnet_bundle
+build release OFF bitnetc bitnet_bundle
 say "compiling examples/story-ternary for this CPU"
 build/bin/bitnetc examples/story-ternary/model.json -o build/story
 say "build/story run \"Once upon a time\""

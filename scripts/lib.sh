@@ -37,11 +37,12 @@ install() {
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# build PRESET [TARGET...]
+# build PRESET TESTS [TARGET...]: TESTS is ON or OFF
 build() {
-  local preset=$1
-  shift
+  local preset=$1 tests=$2
+  shift 2
   say "building ($preset)"
-  cmake --preset "$preset" -S "$repo" >/dev/null
-  cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"}
+  (cd "$repo" && cmake --preset "$preset" -DBITNETC_BUILD_TESTS="$tests" >/dev/null)
+  cmake --build "$repo/$([ "$preset" = release ] && echo build || echo "build-$preset")" \
+    -j "$jobs" ${1:+--target "$@"}
 }

@@ -6,12 +6,12 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$repo"
 
 install $build_packages $test_packages
-build release
+build release ON
 say "testing (release)"
 ctest --preset release -j "$jobs"
 
 if [ "${1:-}" = --asan ]; then
-  build asan
+  build asan ON
   say "testing (asan, ubsan)"
   ctest --preset asan -j "$jobs"
 fi
