@@ -1,6 +1,7 @@
 # How lit runs the tests of the compiler. Tools come from the build folder and
-# from LLVM's tools; %examples are the models of the source tree, and features
-# name what this machine can run.
+# from LLVM's tools; %examples are the models of the source tree, %e2e the
+# checkers of end-to-end tests, and features name what this machine has and can
+# run.
 import os
 import platform
 import shutil
@@ -20,9 +21,53 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
-config.substitutions.append(("%examples", config.examples_dir))
+config.substitutions += [
+    ("%examples", config.examples_dir),
+    ("%e2e", os.path.join(config.source_dir, "test", "e2e")),
+    ("%abi", os.path.join(config.source_dir, "runtime", "abi")),
+    ("%shared", config.shared_data),
+    ("%python", config.python),
+    ("%cc", config.c_compiler),
+]
 
 machine = platform.machine()
 config.available_features.add({"arm64": "aarch64"}.get(machine, machine))
 if machine == "aarch64" or shutil.which("qemu-aarch64-static"):
     config.available_features.add("run-aarch64")
+
+if os.path.isdir(os.path.join(config.shared_data, "models")):
+    config.available_features.add("shared-data")
+if shutil.which(config.c_compiler):
+    config.available_features.add("c-compiler")
+
+# The rows of the CPU table that this machine can execute, run-<row>. Decided
+# without bitnetc, so that its own opinion is tested too.
+AVX2 = {"avx", "avx2", "fma", "f16c", "bmi2", "popcnt"}
+AVX512 = AVX2 | {
+    "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi",
+    "avx512_vnni", "avx512_vpopcntdq", "avx512_bitalg",
+}
+CPU_ROWS = {
+    "generic": set(),
+    "x86-64-v3": AVX2,
+    "znver4": AVX512,
+    "sapphirerapids": AVX512,
+}
+
+
+def cpu_flags():
+    try:
+        with open("/proc/cpuinfo") as cpuinfo:
+            for line in cpuinfo:
+                if line.startswith("flags"):
+                    return set(line.split())
+    except OSError:
+        pass
+    return set()
+
+
+if machine == "x86_64":
+    flags = cpu_flags()
+    for row, needed in CPU_ROWS.items():
+        if needed <= flags:
+            config.available_features.add("run-" + row)

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Logits must be the same to the last bit in every program given, for every
+number of threads and every number of tokens per step.
+
+usage: check_hashes.py GOLDEN.json PROGRAM...
+
+The ids are those of the golden file's first text, 100 at most.
+"""
+import json
+import subprocess
+import sys
+import tempfile
+
+THREADS = (1, 2, 3)
+CHUNKS = (1, 7, 256)
+
+with open(sys.argv[1]) as file:
+    ids = json.load(file)["texts"][0]["ids"][:100]
+
+hashes = {}
+with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+    json.dump(ids, file)
+    file.flush()
+    for program in sys.argv[2:]:
+        for threads in THREADS:
+            for chunk in CHUNKS:
+                done = subprocess.run(
+                    [program, "eval", "--ids", file.name, "--logits-hash",
+                     "--json", "--threads", str(threads),
+                     "--chunk", str(chunk)],
+                    capture_output=True, text=True, timeout=120)
+                run = "%s: %d threads, chunk %d" % (program, threads, chunk)
+                if done.returncode != 0:
+                    sys.exit("%s: exit status %d: %s"
+                             % (run, done.returncode, done.stderr.strip()))
+                result = json.loads(done.stdout)
+                if result["tokens"] != len(ids):
+                    sys.exit("%s: %d tokens" % (run, result["tokens"]))
+                hashes.setdefault(result["logits_hash"], []).append(run)
+
+for digest, runs in hashes.items():
+    print("%s in %d runs" % (digest, len(runs)))
+if len(hashes) != 1:
+    sys.exit("logits differ:\n" + "\n".join(
+        "  %s  %s" % (digest, run)
+        for digest, runs in hashes.items() for run in runs))
