@@ -88,6 +88,17 @@ struct LowerToVectorPass : bitnet::impl::LowerToVectorBase<LowerToVectorPass> {
     SmallVector<func::FuncOp> functions =
         llvm::to_vector(module.getOps<func::FuncOp>());
 
+    // Layers are numbered by the one repeat that runs them.
+    RepeatOp layers;
+    for (func::FuncOp function : functions)
+      for (auto repeat : function.getOps<RepeatOp>()) {
+        if (layers) {
+          repeat.emitOpError("a model has one repeat; this is another");
+          return signalPassFailure();
+        }
+        layers = repeat;
+      }
+
     b.setInsertionPointToEnd(module.getBody());
     auto barrier = func::FuncOp::create(
         b, module.getLoc(), kBarrierFunction,

@@ -26,3 +26,16 @@ func.func @step(%x: tensor<?x64xf32> {bitnet.slot = 0 : i64}) -> tensor<?x64xf32
   %y = bitnet.matmul %p, [@layer::@b] {bitnet.slots = array<i64: 320>} : (tensor<?x1xi64>) -> tensor<?x64xf32>
   return %y : tensor<?x64xf32>
 }
+
+// -----
+
+// The KV cache has one numbering of layers.
+func.func @step(%x: tensor<?x64xf32> {bitnet.slot = 0 : i64}) -> tensor<?x64xf32> {
+  %0 = bitnet.repeat @layer_step(%x) times 2 {bitnet.slots = array<i64: 0>} : tensor<?x64xf32>
+  // expected-error @+1 {{a model has one repeat; this is another}}
+  %1 = bitnet.repeat @layer_step(%0) times 2 {bitnet.slots = array<i64: 0>} : tensor<?x64xf32>
+  return %1 : tensor<?x64xf32>
+}
+func.func private @layer_step(%h: tensor<?x64xf32> {bitnet.slot = 0 : i64}) -> tensor<?x64xf32> {
+  return %h : tensor<?x64xf32>
+}
