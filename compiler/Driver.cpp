@@ -54,6 +54,8 @@ private:
   Error pack(StringRef file);
   Error embedBlobs();
   Error emit(EmitKind kind, llvm::SmallVectorImpl<char> &bytes);
+  Error lowerToLLVM();
+  Error buildParts(StringRef weights, StringRef object);
   Error writeObject();
   Error writeProgram();
   /// Whether to stop after `level`, whose text is then written; or kept with
@@ -151,6 +153,12 @@ Error Compilation::runPasses(StringRef step,
   return createStringError(step + ": " + StringRef(diagnostics).rtrim());
 }
 
+Error Compilation::lowerToLLVM() {
+  return runPasses("lowering to LLVM", [&](OpPassManager &pm) {
+    buildLLVMPipeline(pm, options.cpu->name, prefix);
+  });
+}
+
 Error Compilation::pack(StringRef file) {
   progress.begin("packing weights");
   std::array<uint8_t, 32> hash;
@@ -191,6 +199,23 @@ Error Compilation::emit(EmitKind kind, llvm::SmallVectorImpl<char> &bytes) {
 // The two binary forms
 //===----------------------------------------------------------------------===//
 
+/// Weights and object, which a program is linked from and a user of --emit=obj
+/// gets as they are.
+Error Compilation::buildParts(StringRef weights, StringRef object) {
+  // The quick step first: a tokenizer that cannot be compiled shows before
+  // gigabytes are packed.
+  if (Error error = embedBlobs())
+    return error;
+  if (Error error = pack(weights))
+    return error;
+  if (Error error = lowerToLLVM())
+    return error;
+  llvm::SmallString<0> bytes;
+  if (Error error = emit(EmitKind::Object, bytes))
+    return error;
+  return writeInPlace(object, bytes);
+}
+
 Error Compilation::writeObject() {
   auto object = TemporaryFile::create(output);
   if (!object)
@@ -202,18 +227,7 @@ Error Compilation::writeObject() {
   if (!header)
     return header.takeError();
 
-  if (Error error = pack(weights->path()))
-    return error;
-  if (Error error = embedBlobs())
-    return error;
-  if (Error error = runPasses("lowering to LLVM", [&](OpPassManager &pm) {
-        buildLLVMPipeline(pm, options.cpu->name, prefix);
-      }))
-    return error;
-  llvm::SmallString<0> bytes;
-  if (Error error = emit(EmitKind::Object, bytes))
-    return error;
-  if (Error error = writeInPlace(object->path(), bytes))
+  if (Error error = buildParts(weights->path(), object->path()))
     return error;
   std::string text = headerText(prefix, fileName(model.name),
                                 llvm::sys::path::filename(beside(".weights")),
@@ -237,21 +251,8 @@ Error Compilation::writeProgram() {
   if (!weights)
     return weights.takeError();
 
-  // Cheap steps first: mistakes show before the minutes of packing.
-  if (Error error = embedBlobs())
+  if (Error error = buildParts(weights->path(), object->path()))
     return error;
-  if (Error error = pack(weights->path()))
-    return error;
-  if (Error error = runPasses("lowering to LLVM", [&](OpPassManager &pm) {
-        buildLLVMPipeline(pm, options.cpu->name, prefix);
-      }))
-    return error;
-  llvm::SmallString<0> bytes;
-  if (Error error = emit(EmitKind::Object, bytes))
-    return error;
-  if (Error error = writeInPlace(object->path(), bytes))
-    return error;
-
   progress.begin("linking");
   if (Error error = linkProgram(object->path(), program->path(),
                                 options.cpu->arch, argv0))
@@ -320,9 +321,7 @@ Error Compilation::run() {
     return writeProgram();
 
   // Text is for reading: it leaves out tokenizer and hash.
-  if (Error error = runPasses("lowering to LLVM", [&](OpPassManager &pm) {
-        buildLLVMPipeline(pm, options.cpu->name, prefix);
-      }))
+  if (Error error = lowerToLLVM())
     return error;
   llvm::SmallString<0> bytes;
   if (Error error = emit(options.emit == Emit::LLVM ? EmitKind::LLVMIR

@@ -7,6 +7,7 @@
 #include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
+#include <csignal>
 #include <cstdlib>
 
 static void reportFatalError(void *, const char *reason, bool) {
@@ -16,7 +17,21 @@ static void reportFatalError(void *, const char *reason, bool) {
   std::_Exit(bitnetc::kInternal);
 }
 
+/// A shell in the background and nohup start programs with signals ignored.
+/// LLVM would handle them all the same and remove our files although we go on.
+static void keepIgnoringSignals() {
+  sigset_t ignored;
+  sigemptyset(&ignored);
+  for (int signal : {SIGINT, SIGHUP, SIGQUIT}) {
+    struct sigaction action;
+    if (!sigaction(signal, nullptr, &action) && action.sa_handler == SIG_IGN)
+      sigaddset(&ignored, signal);
+  }
+  sigprocmask(SIG_BLOCK, &ignored, nullptr);
+}
+
 int main(int argc, char **argv) {
+  keepIgnoringSignals();
   llvm::InitLLVM initialise(argc, argv);
   llvm::setBugReportMsg("bitnetc crashed: this is a defect of the compiler\n");
   llvm::install_fatal_error_handler(reportFatalError);
