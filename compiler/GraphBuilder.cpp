@@ -72,6 +72,7 @@ SymbolRefAttr GraphBuilder::addWeight(StringRef name, WeightQuant quant,
       b, loc, b.getStringAttr(name),
       WeightQuantAttr::get(b.getContext(), quant),
       b.getDenseI64ArrayAttr(shape), b.getI64IntegerAttr(scaleRows),
+      b.getI64IntegerAttr(0), UnitAttr(),
       positive ? b.getUnitAttr() : UnitAttr(), b.getStringAttr(source),
       LayoutAttr(), IntegerAttr(), IntegerAttr());
   return SymbolRefAttr::get(record.getSymNameAttr(),

@@ -9,6 +9,7 @@
 
 #include "WeightSource.h"
 #include "dialect/Layouts.h"
+#include "dialect/ScalarMath.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/SHA256.h"
@@ -84,21 +85,35 @@ private:
 // Records
 //===----------------------------------------------------------------------===//
 
-/// The scales as they lie in memory: as many as the weight says it has, and
-/// zeros for the rows that fill up the last block of the layout.
+/// The scales as they lie in memory (dialect/Layouts.h): one; one for each row;
+/// or, with groups, blocks of 64 rows, group by group. Pads are zero.
 static llvm::Expected<Bytes> packScales(WeightOp weight,
                                         std::vector<float> scales) {
-  auto wanted = static_cast<size_t>(weight.getScaleRows());
+  int64_t rows = weight.getScaleRows(), groups = weight.getGroups();
   if (scales.size() == 1)
-    scales.resize(wanted, scales[0]);
-  if (scales.size() != wanted)
+    scales.resize(rows * groups, scales[0]);
+  if (static_cast<int64_t>(scales.size()) != rows * groups)
     return createStringError("cannot pack " + weight.getSource() +
-                             ": expected " + Twine(wanted) + " scales, found " +
-                             Twine(scales.size()));
-  if (wanted > 1)
-    scales.resize(
-        llvm::alignTo(wanted, getLayoutInfo(*weight.getLayout()).rowBlock));
-  return toBytes(scales);
+                             ": expected " + Twine(rows * groups) +
+                             " scales, found " + Twine(scales.size()));
+  if (rows == 1)
+    return toBytes(scales);
+  std::vector<float> placed(llvm::alignTo(rows, kRowPad) * groups);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t g = 0; g < groups; ++g)
+      placed[(r / kRowPad * groups + g) * kRowPad + r % kRowPad] =
+          scales[r * groups + g];
+  if (!weight.getHalfScales())
+    return toBytes(placed);
+  Bytes bytes(placed.size() * 2);
+  for (size_t i = 0; i < placed.size(); ++i) {
+    uint16_t half = f32ToF16(placed[i]);
+    if (f16ToF32(half) != placed[i])
+      return createStringError("cannot pack " + weight.getSource() +
+                               ": a scale is not an f16 number");
+    std::memcpy(&bytes[i * 2], &half, 2);
+  }
+  return bytes;
 }
 
 namespace {

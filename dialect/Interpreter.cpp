@@ -55,7 +55,8 @@ FailureOr<MatrixView> Interpreter::matrix(Operation *op, SymbolRefAttr ref,
   if (failed(view) ||
       static_cast<int64_t>(view->codes.size()) !=
           weight->getRows() * weight->getCols() ||
-      view->scales.size() != weight->getScaleRows())
+      view->scales.size() !=
+          weight->getScaleRows() * static_cast<size_t>(weight->getGroups()))
     return op->emitOpError() << "has no data for " << ref;
   return view;
 }
@@ -100,9 +101,9 @@ FailureOr<Tensor> Interpreter::linear(Operation *op, const Tensor &input,
   if (failed(view))
     return failure();
   WeightOp weight = lookupWeight(op, ref);
-  Tensor dots =
-      scalar::dot(input, view->codes, weight.getRows(), weight.getCols());
-  return scalar::dequantize(dots, scale, view->scales);
+  Tensor dots = scalar::dot(input, view->codes, weight.getRows(),
+                            weight.getCols(), weight.getGroups());
+  return scalar::dequantize(dots, scale, view->scales, weight.getGroup() != 0);
 }
 
 //===----------------------------------------------------------------------===//

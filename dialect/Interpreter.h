@@ -133,6 +133,7 @@ private:
   LogicalResult eval(RepeatOp op, Frame &frame);
   LogicalResult eval(GatherLogitsOp op, Frame &frame);
   LogicalResult eval(RMSNormOp op, Frame &frame);
+  LogicalResult eval(HeadNormOp op, Frame &frame);
   LogicalResult eval(LinearOp op, Frame &frame);
   LogicalResult eval(RopeOp op, Frame &frame);
   LogicalResult eval(KVAppendOp op, Frame &frame);

@@ -60,7 +60,7 @@ LogicalResult Interpreter::eval(DotOp op, Frame &frame) {
   WeightOp weight = lookupWeight(op, op.getWeight());
   frame.values[op.getResult()] =
       scalar::dot(frame.values[op.getInput()], view->codes, weight.getRows(),
-                  weight.getCols());
+                  weight.getCols(), weight.getGroups());
   return success();
 }
 
@@ -70,13 +70,17 @@ LogicalResult Interpreter::eval(DequantizeOp op, Frame &frame) {
     return failure();
   const Tensor &dots = frame.values[op.getInput()];
   const Tensor *scale = op.getScale() ? &frame.values[op.getScale()] : nullptr;
-  if (dots.shape[1] < 1 || dots.shape[1] > (scale ? 2 : 1))
+  WeightOp weight = lookupWeight(op, op.getWeight());
+  bool grouped = weight.getGroup() != 0;
+  if (grouped ? !scale || dots.shape[1] != weight.getGroups()
+              : dots.shape[1] < 1 || dots.shape[1] > (scale ? 2 : 1))
     return op.emitOpError("has no meaning for ")
            << dots.shape[1] << " planes " << (scale ? "with" : "without")
            << " a token scale";
   if (scale && failed(scalar::sameRows(op, dots, *scale)))
     return failure();
-  frame.values[op.getResult()] = scalar::dequantize(dots, scale, view->scales);
+  frame.values[op.getResult()] =
+      scalar::dequantize(dots, scale, view->scales, grouped);
   return success();
 }
 
@@ -148,7 +152,7 @@ static bool hasStaticRows(Type type) {
 LogicalResult Interpreter::runOp(Operation *op, Frame &frame) {
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case<arith::ConstantOp, func::CallOp, func::ReturnOp, EmbedOp, RepeatOp,
-            GatherLogitsOp, RMSNormOp, LinearOp, RopeOp, KVAppendOp,
+            GatherLogitsOp, RMSNormOp, HeadNormOp, LinearOp, RopeOp, KVAppendOp,
             AttentionOp, ActivationOp, MulOp, AddOp, QuantizeOp, BinarizeOp,
             PackOp, DotOp, DequantizeOp, NormQuantizeOp, SignPackOp,
             NormSignPackOp, MatmulOp, BarrierOp>([&](auto typed) {

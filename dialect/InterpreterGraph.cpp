@@ -163,6 +163,16 @@ LogicalResult Interpreter::eval(RMSNormOp op, Frame &frame) {
   return success();
 }
 
+LogicalResult Interpreter::eval(HeadNormOp op, Frame &frame) {
+  FailureOr<std::vector<float>> gain = floats(op, op.getGain(), frame);
+  if (failed(gain))
+    return failure();
+  frame.values[op.getResult()] =
+      scalar::headNorm(frame.values[op.getInput()], *gain,
+                       op.getEps().convertToFloat(), op.getHeadDim());
+  return success();
+}
+
 LogicalResult Interpreter::eval(LinearOp op, Frame &frame) {
   const Tensor &x = frame.values[op.getInput()];
   FailureOr<Tensor> y = failure();

@@ -80,6 +80,16 @@ Tensor scalar::rmsNorm(const Tensor &x, ArrayRef<float> gain,
   return Tensor::of(x.shape, std::move(out));
 }
 
+Tensor scalar::headNorm(const Tensor &x, ArrayRef<float> gain, float eps,
+                        int64_t headDim) {
+  // A head is a row of its own.
+  Tensor heads =
+      Tensor::of({x.rows() * x.rowSize() / headDim, headDim}, x.floats());
+  Tensor out = rmsNorm(heads, gain, {}, eps);
+  out.shape = x.shape;
+  return out;
+}
+
 Tensor scalar::rope(const Tensor &x, ArrayRef<int32_t> positions,
                     ArrayRef<float> table, RopeKind kind, int64_t headDim) {
   int64_t k = x.rowSize(), half = headDim / 2;
@@ -175,10 +185,11 @@ static int32_t dotRow(const int8_t *w, const int8_t *q, int64_t k) {
 }
 
 Tensor scalar::dot(const Tensor &input, ArrayRef<int8_t> weight, int64_t n,
-                   int64_t k) {
+                   int64_t k, int64_t groups) {
   bool packed = std::holds_alternative<Tensor::Words>(input.data);
   int64_t rows = input.rows(), planes = packed ? 1 : input.shape[1];
-  Tensor::Ints out(rows * planes * n);
+  int64_t part = k / groups; // Columns of a group.
+  Tensor::Ints out(rows * planes * groups * n);
   // K - 2 popcount(w xor q) is the sum of products of signs.
   Tensor::Codes signs(packed ? k : 0);
   for (int64_t tp = 0; tp < rows * planes; ++tp) {
@@ -191,14 +202,37 @@ Tensor scalar::dot(const Tensor &input, ArrayRef<int8_t> weight, int64_t n,
     } else {
       q = &std::get<Tensor::Codes>(input.data)[tp * k];
     }
-    for (int64_t row = 0; row < n; ++row)
-      out[tp * n + row] = dotRow(&weight[row * k], q, k);
+    for (int64_t g = 0; g < groups; ++g)
+      for (int64_t row = 0; row < n; ++row)
+        out[(tp * groups + g) * n + row] =
+            dotRow(&weight[row * k + g * part], q + g * part, part);
   }
-  return Tensor::of({rows, planes, n}, std::move(out));
+  return Tensor::of({rows, planes * groups, n}, std::move(out));
+}
+
+/// Every group has its own scale in each row; their sum runs in rising order.
+static Tensor dequantizeGroups(const Tensor &dots, const Tensor &tokenScale,
+                               ArrayRef<float> scales) {
+  const auto &in = std::get<Tensor::Ints>(dots.data);
+  int64_t rows = dots.rows(), groups = dots.shape[1], n = dots.shape[2];
+  Tensor::Floats out(rows * n);
+  for (int64_t t = 0; t < rows; ++t)
+    for (int64_t i = 0; i < n; ++i) {
+      float value = 0.0f;
+      for (int64_t g = 0; g < groups; ++g) {
+        float product = static_cast<float>(in[(t * groups + g) * n + i]) *
+                        scales[i * groups + g];
+        value += product;
+      }
+      out[t * n + i] = value * tokenScale.floats()[t];
+    }
+  return Tensor::of({rows, n}, std::move(out));
 }
 
 Tensor scalar::dequantize(const Tensor &dots, const Tensor *tokenScale,
-                          ArrayRef<float> scales) {
+                          ArrayRef<float> scales, bool grouped) {
+  if (grouped)
+    return dequantizeGroups(dots, *tokenScale, scales);
   const auto &in = std::get<Tensor::Ints>(dots.data);
   int64_t rows = dots.rows(), planes = dots.shape[1], n = dots.shape[2];
   Tensor::Floats out(rows * n);

@@ -23,6 +23,9 @@ Tensor gatherRows(const Tensor &x, ArrayRef<int32_t> rows);
 /// An empty bias is none.
 Tensor rmsNorm(const Tensor &x, ArrayRef<float> gain, ArrayRef<float> bias,
                float eps);
+/// rms_norm of every head on its own.
+Tensor headNorm(const Tensor &x, ArrayRef<float> gain, float eps,
+                int64_t headDim);
 Tensor rope(const Tensor &x, ArrayRef<int32_t> positions, ArrayRef<float> table,
             RopeKind kind, int64_t headDim);
 Tensor activation(ActivationKind kind, const Tensor &x);
@@ -33,10 +36,12 @@ Quantized quantize(const Tensor &x, int64_t planes);
 Tensor binarize(const Tensor &x);
 Tensor pack(const Tensor &bits);
 /// Codes or packed bits times a weight of [n, k].
-Tensor dot(const Tensor &input, ArrayRef<int8_t> weight, int64_t n, int64_t k);
+/// `groups` equal parts of the columns are summed apart.
+Tensor dot(const Tensor &input, ArrayRef<int8_t> weight, int64_t n, int64_t k,
+           int64_t groups);
 /// `tokenScale` is null for bits.
 Tensor dequantize(const Tensor &dots, const Tensor *tokenScale,
-                  ArrayRef<float> scales);
+                  ArrayRef<float> scales, bool grouped);
 
 /// Stores one token's key and value.
 void kvAppend(KVSequence &kv, int64_t position, ArrayRef<float> key,

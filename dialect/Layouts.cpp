@@ -31,6 +31,13 @@ int64_t mlir::bitnet::codeBytes(Layout layout, int64_t n, int64_t k) {
          llvm::divideCeil(k, info.colStep) * info.bytesPerStep;
 }
 
+int64_t mlir::bitnet::scaleBytes(WeightOp weight) {
+  if (weight.getScaleRows() == 1)
+    return 4;
+  return llvm::alignTo(weight.getRows(), kRowPad) * weight.getGroups() *
+         (weight.getHalfScales() ? 2 : 4);
+}
+
 namespace {
 /// Where a code lies: byte and shift. For bit1_r16 the shift is of one bit.
 struct Place {

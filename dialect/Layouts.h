@@ -50,6 +50,11 @@ const LayoutInfo &getLayoutInfo(Layout layout);
 /// Bytes of the codes of an [n, k] weight (a vector is [1, n]).
 int64_t codeBytes(Layout layout, int64_t n, int64_t k);
 
+/// Bytes of the scales of a quantised weight: one f32; or one for each row,
+/// padded to kRowPad rows; or, with groups, [block of 64 rows][group][64 rows],
+/// f32 or f16. Pads are zero.
+int64_t scaleBytes(WeightOp weight);
+
 /// Packs row-major codes [n][k] into `out` (codeBytes, zeroed by the caller or
 /// not). Every byte is written.
 void packCodes(Layout layout, ArrayRef<int8_t> codes, int64_t n, int64_t k,

@@ -58,6 +58,9 @@ static LogicalResult checkKinds(Operation *op, SymbolRefAttr ref, bool bits) {
   WeightOp weight = lookupWeight(op, ref);
   WeightQuant kind = weight.getQuant();
   bool fits = bits ? kind == WeightQuant::Binary : kind != WeightQuant::Float;
+  if (weight.getGroup() && bits)
+    return op->emitOpError()
+           << "sign input does not multiply with groups of weight " << ref;
   if (!fits)
     return op->emitOpError()
            << (bits ? "sign" : "integer") << " input does not multiply with "
@@ -99,6 +102,15 @@ LogicalResult WeightOp::verify() {
   if (getScaleRows() != 1 && getScaleRows() != static_cast<uint64_t>(getRows()))
     return emitOpError("scale_rows must be 1 or ")
            << getRows() << ", is " << getScaleRows();
+  if (int64_t group = getGroup()) {
+    if (group < 4 || group % 4 || getCols() % group)
+      return emitOpError("group must be a multiple of 4 that divides ")
+             << getCols() << " columns, is " << group;
+    if (getScaleRows() != static_cast<uint64_t>(getRows()))
+      return emitOpError("groups need scale_rows ") << getRows();
+  }
+  if (getHalfScales() && !getGroup())
+    return emitOpError("half_scales are for groups");
   return success();
 }
 
@@ -113,6 +125,8 @@ LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &) {
   if (weight.getQuant() != WeightQuant::Int8)
     return emitOpError() << "weight " << getWeight() << " must be int8, is "
                          << stringifyEnum(weight.getQuant());
+  if (weight.getGroup())
+    return emitOpError() << "weight " << getWeight() << " must have no groups";
   return checkMatrix(*this, getWeight(), weight.getRows(), lastDim(getType()));
 }
 
@@ -143,18 +157,33 @@ LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &) {
   if (failed(checkMatrix(*this, getWeight(), lastDim(getType()),
                          lastDim(getInput().getType()))))
     return failure();
+  if (getInputQuant() == InputQuant::Int16 &&
+      lookupWeight(*this, getWeight()).getGroup())
+    return emitOpError() << "groups of weight " << getWeight()
+                         << " take one plane of codes";
   return checkKinds(*this, getWeight(), getInputQuant() == InputQuant::Sign);
 }
 
-LogicalResult RopeOp::verify() {
-  if (getHeadDim() < 16 || getHeadDim() % 16)
-    return emitOpError("head_dim must be a multiple of 16, is ")
-           << getHeadDim();
-  if (lastDim(getType()) % getHeadDim())
-    return emitOpError("row of ")
-           << lastDim(getType()) << " is not a whole number of heads of "
-           << getHeadDim();
+/// Rows of whole heads, each of whole vectors.
+static LogicalResult checkHeads(Operation *op, Type rows, int64_t headDim) {
+  if (headDim < 16 || headDim % 16)
+    return op->emitOpError("head_dim must be a multiple of 16, is ") << headDim;
+  if (lastDim(rows) % headDim)
+    return op->emitOpError("row of ")
+           << lastDim(rows) << " is not a whole number of heads of " << headDim;
   return success();
+}
+
+LogicalResult HeadNormOp::verify() {
+  return checkHeads(*this, getType(), getHeadDim());
+}
+
+LogicalResult HeadNormOp::verifySymbolUses(SymbolTableCollection &) {
+  return checkVector(*this, getGain(), getHeadDim(), "gain");
+}
+
+LogicalResult RopeOp::verify() {
+  return checkHeads(*this, getType(), getHeadDim());
 }
 
 LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &) {
@@ -255,6 +284,10 @@ static LogicalResult checkDot(Operation *op, Type input, SymbolRefAttr ref,
   int64_t k = bits ? weight.getCols() : lastDim(input);
   if (failed(checkMatrix(op, ref, n, k)))
     return failure();
+  if (weight.getGroup() && !bits &&
+      cast<RankedTensorType>(input).getShape()[1] != 1)
+    return op->emitOpError()
+           << "groups of weight " << ref << " take one plane of codes";
   return checkKinds(op, ref, bits);
 }
 
@@ -262,10 +295,16 @@ LogicalResult DotOp::verifySymbolUses(SymbolTableCollection &) {
   ArrayRef<int64_t> in =
       cast<RankedTensorType>(getInput().getType()).getShape();
   int64_t planes = in.size() == 3 ? in[1] : 1;
-  if (getType().getShape()[1] != planes)
+  if (failed(checkDot(*this, getInput().getType(), getWeight(),
+                      lastDim(getType()))))
+    return failure();
+  int64_t groups = lookupWeight(*this, getWeight()).getGroups();
+  if (getType().getShape()[1] != planes * groups)
     return emitOpError("result must have ")
-           << planes << " planes, has " << getType().getShape()[1];
-  return checkDot(*this, getInput().getType(), getWeight(), lastDim(getType()));
+           << planes * groups
+           << (groups > 1 ? " groups, has " : " planes, has ")
+           << getType().getShape()[1];
+  return success();
 }
 
 LogicalResult DequantizeOp::verifySymbolUses(SymbolTableCollection &) {

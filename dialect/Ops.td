@@ -68,8 +68,11 @@ def BitNet_WeightOp : BitNet_Op<"weight", [
   let description = [{
     `shape` is `[N, K]` (out, in) for matrices and `[N]` for vectors. `source`
     names the tensor in the model's files; `{}` stands for the instance.
-    Quantised matrices carry `scale_rows` scales, 1 or N. `positive` says that
-    every element of a vector is known to be greater than zero.
+    Quantised matrices carry `scale_rows` scales, 1 or N. With `group` g every g
+    columns of a row share a scale of their own (`[N, K/g]` scales, g a multiple
+    of 4 that divides K); `half_scales` says that all of them are f16 numbers,
+    and they are stored so. `positive` says that every element of a vector is
+    known to be greater than zero.
 
     `layout`, `offset` and `scale_offset` (bytes inside the record instance) are
     set by `assign-layouts`.
@@ -77,13 +80,16 @@ def BitNet_WeightOp : BitNet_Op<"weight", [
   let arguments = (ins SymbolNameAttr:$sym_name, BitNet_WeightQuantAttr:$quant,
                        DenseI64ArrayAttr:$shape,
                        DefaultValuedAttr<I64Attr, "1">:$scale_rows,
-                       UnitAttr:$positive, StrAttr:$source,
+                       DefaultValuedAttr<I64Attr, "0">:$group,
+                       UnitAttr:$half_scales, UnitAttr:$positive,
+                       StrAttr:$source,
                        OptionalAttr<BitNet_LayoutAttr>:$layout,
                        OptionalAttr<I64Attr>:$offset,
                        OptionalAttr<I64Attr>:$scale_offset);
   let assemblyFormat = [{
     $sym_name `quant` $quant `shape` $shape (`scale_rows` $scale_rows^)?
-    (`positive` $positive^)? `source` $source
+    (`group` $group^)? (`half_scales` $half_scales^)? (`positive` $positive^)?
+    `source` $source
     (`layout` $layout^ `at` $offset (`scale_at` $scale_offset^)?)? attr-dict
   }];
   let hasVerifier = 1;
@@ -91,6 +97,8 @@ def BitNet_WeightOp : BitNet_Op<"weight", [
     int64_t getRows() { return getShape()[0]; }
     int64_t getCols() { return getShape().size() > 1 ? getShape()[1] : 1; }
     bool isMatrix() { return getShape().size() == 2; }
+    /// Scales of a row: 1, or one for each group of columns.
+    int64_t getGroups() { return getGroup() ? getCols() / getGroup() : 1; }
   }];
 }
 
@@ -175,6 +183,22 @@ def BitNet_RopeOp : BitNet_WeightUser<"rope", [
   let results = (outs BitNet_Rows:$result);
   let assemblyFormat = [{
     $input `,` $table $kind `head_dim` $head_dim attr-dict `:` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def BitNet_HeadNormOp : BitNet_WeightUser<"head_norm", [
+    Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "rms_norm of every head on its own, one gain for all heads";
+  let description = [{
+    What Qwen3 does to queries and keys before RoPE. `gain` has head_dim elements.
+  }];
+  let arguments = (ins BitNet_Rows:$input, SymbolRefAttr:$gain, F32Attr:$eps,
+                       I64Attr:$head_dim);
+  let results = (outs BitNet_Rows:$result);
+  let assemblyFormat = [{
+    $input `gain` $gain `eps` $eps `head_dim` $head_dim attr-dict
+    `:` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -268,7 +292,8 @@ def BitNet_PackOp : BitNet_Op<"pack", [Pure]> {
 def BitNet_DotOp : BitNet_WeightUser<"dot", [Pure]> {
   let summary = "exact integer dot products with every row of a weight";
   let description = [{
-    Codes: sum_k w q for every plane. Packed bits: K - 2 popcount(w xor q).
+    Codes: sum_k w q for every plane, or, where the weight has groups (one
+    plane then), for every group of columns. Packed bits: K - 2 popcount(w xor q).
   }];
   let arguments = (ins AnyTypeOf<[BitNet_Codes, BitNet_Packed]>:$input,
                        SymbolRefAttr:$weight);
@@ -283,7 +308,8 @@ def BitNet_DequantizeOp : BitNet_WeightUser<"dequantize", [Pure]> {
   let description = [{
     One plane: y = f32(d) * (weight_scale * token_scale). Two planes:
     y = (f32(d_0) * 256 + f32(d_1)) * (…). Without a token scale (bits):
-    y = f32(d) * weight_scale.
+    y = f32(d) * weight_scale. Groups: y = (sum_g f32(d_g) * scale_g) *
+    token_scale, groups in rising order.
   }];
   let arguments = (ins BitNet_Dots:$input, Optional<BitNet_PerToken>:$scale,
                        SymbolRefAttr:$weight);

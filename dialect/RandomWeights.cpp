@@ -1,6 +1,7 @@
 //===- RandomWeights.cpp - Pseudo-random weights and inputs ---------------===//
 
 #include "dialect/RandomWeights.h"
+#include "dialect/ScalarMath.h"
 
 #include "mlir/IR/Builders.h"
 #include "llvm/Support/MathExtras.h"
@@ -78,13 +79,15 @@ FailureOr<MatrixView> RandomWeights::matrix(WeightOp weight, int64_t instance) {
   if (size == 0)
     return failure();
   codes.assign(size, 1);
-  scales.assign(weight.getScaleRows(), 1.0f);
+  scales.assign(weight.getScaleRows() * weight.getGroups(), 1.0f);
   if (!ones) {
     RandomStream random(seed, streamName(weight), instance);
     for (int8_t &code : codes)
       code = randomCode(weight.getQuant(), random);
     for (float &scale : scales)
-      scale = random.real(0.01f, 0.03f);
+      scale = weight.getHalfScales()
+                  ? f16ToF32(f32ToF16(random.real(0.01f, 0.03f)))
+                  : random.real(0.01f, 0.03f);
   }
   return MatrixView{codes, scales};
 }

@@ -60,9 +60,10 @@ struct Decompose : OpRewritePattern<LinearOp> {
       input = quantize.getCodes();
       scale = quantize.getScale();
     }
-    Value dots = DotOp::create(rewriter, loc,
-                               tensor({dyn, planes, n}, rewriter.getI32Type()),
-                               input, op.getWeight());
+    int64_t groups = lookupWeight(op, op.getWeight()).getGroups();
+    Value dots = DotOp::create(
+        rewriter, loc, tensor({dyn, planes * groups, n}, rewriter.getI32Type()),
+        input, op.getWeight());
     rewriter.replaceOpWithNewOp<DequantizeOp>(op, op.getType(), dots, scale,
                                               op.getWeight());
     return success();

@@ -54,6 +54,8 @@ static LogicalResult lowerOp(Emitter &e, Operation *op) {
       .Case<AddOp, MulOp, ActivationOp>(
           [&](auto op) { return lowerElementwise(e, op), success(); })
       .Case<RMSNormOp>([&](auto op) { return lowerRMSNorm(e, op), success(); })
+      .Case<HeadNormOp>(
+          [&](auto op) { return lowerHeadNorm(e, op), success(); })
       .Case<QuantizeOp>(
           [&](auto op) { return lowerQuantize(e, op), success(); })
       .Case<NormQuantizeOp>(

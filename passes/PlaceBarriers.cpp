@@ -56,6 +56,9 @@ Share shareOf(Operation *op, int operand) {
   if (auto rope = dyn_cast<RopeOp>(op))
     return {Share::Heads,
             rope.getType().getDimSize(1) / int64_t(rope.getHeadDim())};
+  if (auto norm = dyn_cast<HeadNormOp>(op))
+    return {Share::Heads,
+            norm.getType().getDimSize(1) / int64_t(norm.getHeadDim())};
   if (auto append = dyn_cast<KVAppendOp>(op))
     if (operand >= 0)
       return {Share::Heads, append.getKey().getType().getDimSize(1) /

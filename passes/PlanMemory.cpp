@@ -93,7 +93,7 @@ private:
       return add.getLhs();
     if (auto mul = dyn_cast<MulOp>(op))
       return mul.getLhs();
-    if (isa<RopeOp, ActivationOp, RepeatOp>(op))
+    if (isa<HeadNormOp, RopeOp, ActivationOp, RepeatOp>(op))
       return op->getOperand(0);
     return {};
   }

@@ -85,12 +85,8 @@ static void placeWeights(RecordOp record, int64_t &end) {
     // Rows that pad a bit layout would not be zero without their own scale.
     if (info.layout == Layout::Bit1R16)
       weight.setScaleRows(n);
-    int64_t scales =
-        weight.getScaleRows() == 1
-            ? 1
-            : llvm::alignTo(n, std::max<int64_t>(info.rowBlock, 64));
     weight.setScaleOffset(size);
-    size += llvm::alignTo(scales * 4, kWeightAlign);
+    size += llvm::alignTo(scaleBytes(weight), kWeightAlign);
   }
   end = llvm::alignTo(end, kRecordAlign);
   record.setOffset(end);
@@ -117,8 +113,8 @@ static void summarise(ModuleOp module) {
         continue;
       parameters += count * n * k;
       if (streamed.contains(weight))
-        read += count * (codeBytes(*weight.getLayout(), n, k) +
-                         4 * static_cast<int64_t>(weight.getScaleRows()));
+        read +=
+            count * (codeBytes(*weight.getLayout(), n, k) + scaleBytes(weight));
     }
   Builder b(module.getContext());
   module->setAttr("bitnet.num_parameters", b.getI64IntegerAttr(parameters));

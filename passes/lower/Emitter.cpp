@@ -172,11 +172,14 @@ Value Emitter::weightWindow(SymbolRefAttr ref, ArrayRef<int64_t> shape,
 
 Value Emitter::scaleWindow(SymbolRefAttr ref) {
   WeightOp op = weight(ref);
-  int64_t rows = op.getScaleRows();
-  return window(
-      get(Env::Weights), weightOffset(ref, /*scales=*/true),
-      {rows == 1 ? 1 : static_cast<int64_t>(llvm::alignTo(rows, kRowPad))},
-      b.getF32Type());
+  Value offset = weightOffset(ref, /*scales=*/true);
+  int64_t rows = llvm::alignTo(op.getRows(), kRowPad);
+  if (op.getGroup())
+    return window(get(Env::Weights), offset,
+                  {rows / kRowPad, op.getGroups(), kRowPad},
+                  op.getHalfScales() ? Type(b.getI16Type()) : b.getF32Type());
+  return window(get(Env::Weights), offset, {op.getScaleRows() == 1 ? 1 : rows},
+                b.getF32Type());
 }
 
 Value Emitter::rowsOf(Value tensor) {

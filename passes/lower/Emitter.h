@@ -103,7 +103,8 @@ public:
   Value weightOffset(SymbolRefAttr weight, bool scales = false);
   Value weightWindow(SymbolRefAttr weight, ArrayRef<int64_t> shape,
                      Type element);
-  /// Scales of a matrix: memref<rows x f32>, or of one element.
+  /// Scales of a matrix: memref<1xf32>, memref<rows x f32>, or with groups
+  /// memref<blocks x groups x 64> of f32 or of f16 bits (i16).
   Value scaleWindow(SymbolRefAttr weight);
   /// Number of rows the tensor has in this batch: tokens or rows of logits.
   Value rowsOf(Value tensor);
@@ -142,6 +143,7 @@ void lowerEmbed(Emitter &e, EmbedOp op);               // Rows.cpp
 void lowerGatherLogits(Emitter &e, GatherLogitsOp op); // Rows.cpp
 void lowerElementwise(Emitter &e, Operation *op);      // Rows.cpp
 void lowerRMSNorm(Emitter &e, RMSNormOp op);           // Norm.cpp
+void lowerHeadNorm(Emitter &e, HeadNormOp op);         // Norm.cpp
 void lowerQuantize(Emitter &e, QuantizeOp op);         // Norm.cpp
 void lowerNormQuantize(Emitter &e, NormQuantizeOp op); // Norm.cpp
 void lowerSignPack(Emitter &e, SignPackOp op);         // Norm.cpp

@@ -16,6 +16,13 @@
 using namespace mlir;
 using namespace mlir::bitnet;
 
+/// 1 / sqrt(sum / count + eps) in all lanes.
+static Value rootScale(Emitter &e, Value sum, int64_t count, float eps) {
+  Value mean = e.fdiv(sum, e.f32(static_cast<float>(count)));
+  Value root = math::SqrtOp::create(e.b, e.loc, e.fadd(mean, e.f32(eps)));
+  return e.broadcast(e.fdiv(e.f32(1.0f), root), e.f32x16());
+}
+
 namespace {
 /// Reads 16 columns of a row of the input, normalised if the operation has a
 /// norm. `columns` is the true width, pads beyond it are zero.
@@ -46,9 +53,7 @@ public:
                  Value x = e.load(e.f32x16(), in, {t, column});
                  return SmallVector<Value>{e.fadd(carried[0], e.fmul(x, x))};
                })[0];
-    Value mean = e.fdiv(e.sum16(sum), e.f32(static_cast<float>(columns)));
-    Value root = math::SqrtOp::create(e.b, e.loc, e.fadd(mean, e.f32(eps)));
-    scale = e.broadcast(e.fdiv(e.f32(1.0f), root), e.f32x16());
+    scale = rootScale(e, e.sum16(sum), columns, eps);
   }
 
   /// (x * r) * gain [+ bias], or x.
@@ -81,6 +86,32 @@ void mlir::bitnet::lowerRMSNorm(Emitter &e, RMSNormOp op) {
            [&](Value column) {
              e.store(reader.read(t, column), out, {t, column});
            });
+  });
+}
+
+/// A head is a row of its own, with its own root mean square:
+///   y = (x * r) * gain,  r = 1 / sqrt(sum(x^2) / d + eps)
+void mlir::bitnet::lowerHeadNorm(Emitter &e, HeadNormOp op) {
+  int64_t d = op.getHeadDim(), heads = op.getType().getDimSize(1) / d;
+  Value in = e.buffer(op.getInput()), out = e.buffer(op.getResult());
+  Value gain = e.weightWindow(
+      op.getGain(), {int64_t(llvm::alignTo(d, kRowPad))}, e.b.getF32Type());
+  Value rows = e.rowsOf(op.getInput());
+  e.parallel(e.mulI(rows, heads), [&](Value item) {
+    Value t = e.divI(item, heads);
+    Value base = e.mulI(e.remI(item, heads), d);
+    SmallVector<Value> x;
+    Value sum = e.splat(0.0f);
+    for (int64_t i = 0; i < d; i += 16) {
+      x.push_back(e.load(e.f32x16(), in, {t, e.addI(base, i)}));
+      sum = e.fadd(sum, e.fmul(x.back(), x.back()));
+    }
+    Value scale = rootScale(e, e.sum16(sum), d, op.getEps().convertToFloat());
+    for (int64_t i = 0; i < d; i += 16) {
+      Value y = e.fmul(e.fmul(x[i / 16], scale),
+                       e.load(e.f32x16(), gain, e.index(i)));
+      e.store(y, out, {t, e.addI(base, i)});
+    }
   });
 }
 

@@ -468,3 +468,91 @@ func.func @f(%p: tensor<?x1xi64>, %r: tensor<?x48xf32>) -> tensor<?x32xf32> {
   %0 = bitnet.matmul %p, [@layer::@w] residual %r : (tensor<?x1xi64>, tensor<?x48xf32>) -> tensor<?x32xf32>
   return %0 : tensor<?x32xf32>
 }
+
+// -----
+
+bitnet.record @layer count 1 {
+  // expected-error @+1 {{group must be a multiple of 4 that divides 80 columns, is 32}}
+  bitnet.weight @w quant ternary shape [64, 80] scale_rows 64 group 32 source "w"
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  // expected-error @+1 {{groups need scale_rows 64}}
+  bitnet.weight @w quant ternary shape [64, 80] group 40 source "w"
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  // expected-error @+1 {{half_scales are for groups}}
+  bitnet.weight @w quant ternary shape [64, 80] half_scales source "w"
+}
+
+// -----
+
+// Packed bits have one popcount a row.
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [64, 64] scale_rows 64 group 32 source "w"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{sign input does not multiply with groups of weight @layer::@w}}
+  %0 = bitnet.linear %x, @layer::@w input sign : tensor<?x64xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant int8 shape [64, 64] scale_rows 64 group 32 source "w"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{groups of weight @layer::@w take one plane of codes}}
+  %0 = bitnet.linear %x, @layer::@w input int16 : tensor<?x64xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+bitnet.record @globals count 1 {
+  bitnet.weight @embed quant int8 shape [64, 64] scale_rows 64 group 32 source "w"
+}
+func.func @f() -> tensor<?x64xf32> {
+  // expected-error @+1 {{weight @globals::@embed must have no groups}}
+  %0 = bitnet.embed @globals::@embed : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant ternary shape [64, 64] scale_rows 64 group 32 source "w"
+}
+func.func @f(%q: tensor<?x1x64xi8>) -> tensor<?x1x64xi32> {
+  // expected-error @+1 {{result must have 2 groups, has 1}}
+  %0 = bitnet.dot %q, @layer::@w : tensor<?x1x64xi8> -> tensor<?x1x64xi32>
+  return %0 : tensor<?x1x64xi32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @g quant float shape [64] source "g"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{gain @layer::@g must be 32 floats, is float [64]}}
+  %0 = bitnet.head_norm %x gain @layer::@g eps 1.0e-5 head_dim 32 : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @g quant float shape [48] source "g"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{row of 64 is not a whole number of heads of 48}}
+  %0 = bitnet.head_norm %x gain @layer::@g eps 1.0e-5 head_dim 48 : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}

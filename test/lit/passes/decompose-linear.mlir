@@ -7,6 +7,7 @@ bitnet.record @layer count 1 {
   bitnet.weight @t quant ternary shape [48, 80] source "t"
   bitnet.weight @i quant int8 shape [20, 80] scale_rows 20 source "i"
   bitnet.weight @b quant binary shape [48, 80] scale_rows 48 source "b"
+  bitnet.weight @g quant ternary shape [48, 80] scale_rows 48 group 16 half_scales source "g"
 }
 
 // CHECK-LABEL: func.func @int8
@@ -44,5 +45,14 @@ func.func @sign(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
 // CHECK: bitnet.dot {{.*}}, @layer::@b : tensor<?x1x80xi8> -> tensor<?x1x48xi32>
 func.func @w1a8(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
   %y = bitnet.linear %x, @layer::@b input int8 : tensor<?x80xf32> -> tensor<?x48xf32>
+  return %y : tensor<?x48xf32>
+}
+
+// A scale for every 16 columns: the dots of a group are kept apart.
+// CHECK-LABEL: func.func @groups
+// CHECK: bitnet.dot {{.*}}, @layer::@g : tensor<?x1x80xi8> -> tensor<?x5x48xi32>
+// CHECK: bitnet.dequantize {{.*}}, @layer::@g : tensor<?x5x48xi32>, tensor<?xf32> -> tensor<?x48xf32>
+func.func @groups(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
+  %y = bitnet.linear %x, @layer::@g input int8 : tensor<?x80xf32> -> tensor<?x48xf32>
   return %y : tensor<?x48xf32>
 }

@@ -6,6 +6,7 @@
 bitnet.record @layer count 1 {
   bitnet.weight @t quant ternary shape [80, 80] source "t"
   bitnet.weight @u quant ternary shape [80, 80] source "u"
+  bitnet.weight @g quant binary shape [80, 80] scale_rows 80 group 40 source "g"
   bitnet.weight @b quant binary shape [80, 80] scale_rows 80 source "b"
 }
 
@@ -39,6 +40,17 @@ func.func @residual_of_bits(%x: tensor<?x80xf32>) -> tensor<?x80xf32> {
   %d = bitnet.dot %p, @layer::@b : tensor<?x2xi64> -> tensor<?x1x80xi32>
   %y = bitnet.dequantize %d, @layer::@b : tensor<?x1x80xi32> -> tensor<?x80xf32>
   %h = bitnet.add %y, %x : tensor<?x80xf32>
+  return %h : tensor<?x80xf32>
+}
+
+// CHECK-LABEL: func.func @groups
+// CHECK: bitnet.matmul {{.*}} [@layer::@g] residual %arg0
+// CHECK-NOT: bitnet.add
+func.func @groups(%x: tensor<?x80xf32>) -> tensor<?x80xf32> {
+  %q, %s, %sum = bitnet.quantize %x : tensor<?x80xf32> -> tensor<?x1x80xi8>, tensor<?xf32>, tensor<?x1xi32>
+  %d = bitnet.dot %q, @layer::@g : tensor<?x1x80xi8> -> tensor<?x2x80xi32>
+  %y = bitnet.dequantize %d scale %s, @layer::@g : tensor<?x2x80xi32>, tensor<?xf32> -> tensor<?x80xf32>
+  %h = bitnet.add %x, %y : tensor<?x80xf32>
   return %h : tensor<?x80xf32>
 }
 

@@ -1,0 +1,102 @@
+//===- Matmul.h - The parts of a matmul's lowering -------------*- C++ -*-===//
+//
+// Private to Matmul.cpp (which blocks and tokens, epilogue) and MatmulDots.cpp
+// (the inner loops).
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNET_PASSES_LOWER_MATMUL_H
+#define BITNET_PASSES_LOWER_MATMUL_H
+
+#include "passes/Planning.h"
+#include "passes/lower/Emitter.h"
+#include "targets/Kernels.h"
+
+namespace mlir::bitnet {
+
+/// Sums of a tile: [token][plane][group], each vector<16xi32>; of a weight with
+/// scale groups already vector<16xf32>, each group's dot times its scale.
+class Dots {
+public:
+  Dots(int64_t planes, int64_t groups) : planes(planes), groups(groups) {}
+  Value &at(int64_t token, int64_t plane, int64_t group) {
+    size_t i = (token * planes + plane) * groups + group;
+    if (values.size() <= i)
+      values.resize(i + 1);
+    return values[i];
+  }
+
+private:
+  int64_t planes, groups;
+  SmallVector<Value> values;
+};
+
+class MatmulLowering {
+public:
+  MatmulLowering(Emitter &e, MatmulOp op, const Kernel &kernel)
+      : e(e), op(op), kernel(kernel), info(getLayoutInfo(kernel.layout)),
+        rows(e.rowsOf(op.getInput())) {
+    auto type = cast<RankedTensorType>(op.getInput().getType());
+    bits = kernel.layout == Layout::Bit1R16;
+    planes = bits ? 1 : type.getDimSize(1);
+    input = bits ? e.buffer(op.getInput()) : e.codesAsWords(op.getInput());
+    if (!bits) {
+      tokenScale = e.buffer(op.getScale());
+      planeSum = e.buffer(op.getSum());
+    }
+    if (op.getResidual())
+      residual = e.buffer(op.getResidual());
+    for (Attribute ref : op.getWeights()) {
+      auto symbol = cast<SymbolRefAttr>(ref);
+      WeightOp weight = e.weight(symbol);
+      int64_t steps = llvm::divideCeil(weight.getCols(), info.colStep);
+      int64_t blocks = llvm::divideCeil(weight.getRows(), info.rowBlock);
+      Value codes =
+          bits ? e.weightWindow(symbol, {blocks, steps, 16}, e.b.getI64Type())
+               : e.weightWindow(symbol, {blocks, steps, info.bytesPerStep},
+                                e.b.getI8Type());
+      weights.push_back({weight.getRows(), weight.getCols(),
+                         weight.getScaleRows() == 1, int64_t(weight.getGroup()),
+                         codes, e.scaleWindow(symbol), blocks, steps});
+    }
+  }
+
+  void lower();
+
+private:
+  struct Weight {
+    int64_t rows, cols;
+    bool oneScale;
+    int64_t scaleGroup; ///< Columns that share a scale; 0: all.
+    Value codes, scales;
+    int64_t blocks, steps;
+  };
+
+  Dots dots(const Weight &w, Value block, Value t, int64_t tile);
+  /// Adds up steps [lo, hi), `steps` in number: [token][plane][group], and with
+  /// `columnSums` after them [token][plane] sums of the columns themselves.
+  SmallVector<Value> addSteps(const Weight &w, Value block, Value t,
+                              int64_t tile, Value lo, Value hi, int64_t steps,
+                              bool columnSums);
+  /// Undoes field position and zero point of the sum of row group `g`.
+  Value exactDot(Value sum, Value columnSum, int64_t g);
+  Dots codeDots(const Weight &w, Value block, Value t, int64_t tile);
+  Dots groupedDots(const Weight &w, Value block, Value t, int64_t tile);
+  Dots bitDots(const Weight &w, Value block, Value t, int64_t tile);
+  Value scaled(const Weight &w, Dots &sums, Value block, Value t, int64_t token,
+               int64_t group);
+  void tileOf(ArrayRef<Weight> together, Value out, Value block, Value t,
+              int64_t tile);
+  void clearPads(const Weight &w, Value out);
+
+  Emitter &e;
+  MatmulOp op;
+  const Kernel &kernel;
+  const LayoutInfo &info;
+  Value rows, input, tokenScale, planeSum, residual;
+  bool bits;
+  int64_t planes;
+  SmallVector<Weight> weights;
+};
+} // namespace mlir::bitnet
+
+#endif // BITNET_PASSES_LOWER_MATMUL_H

@@ -1,0 +1,186 @@
+//===- MatmulDots.cpp - Inner loops of a matmul ---------------------------===//
+//
+// Exact integer dots of one block of rows with a tile of tokens, in registers.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/lower/Matmul.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::bitnet;
+
+Dots MatmulLowering::dots(const Weight &w, Value block, Value t, int64_t tile) {
+  if (bits)
+    return bitDots(w, block, t, tile);
+  return w.scaleGroup ? groupedDots(w, block, t, tile)
+                      : codeDots(w, block, t, tile);
+}
+
+SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
+                                            Value t, int64_t tile, Value lo,
+                                            Value hi, int64_t steps,
+                                            bool columnSums) {
+  OpBuilder &b = e.b;
+  auto i8x64 = VectorType::get(64, b.getI8Type());
+  auto bytesOf = [&](int value) -> Value {
+    return arith::ConstantOp::create(
+        b, e.loc, DenseElementsAttr::get(i8x64, static_cast<int8_t>(value)));
+  };
+  int64_t groups = info.groups, dots = tile * planes * groups;
+  int64_t count = dots + (columnSums ? tile * planes : 0);
+  // One token has few independent sums; two sets hide the latency of the dot.
+  int64_t unroll = count <= 8 && steps % 2 == 0 ? 2 : 1;
+  SmallVector<Value> init(count * unroll, e.splatI32(0));
+
+  auto body = [&](Value first, ValueRange carried) {
+    SmallVector<Value> next(count * unroll);
+    for (int64_t u = 0; u < unroll; ++u) {
+      Value step = e.addI(first, u);
+      auto addTo = [&](int64_t at, Value codes, Value columns) {
+        at += u * count;
+        next[at] = DotU8I8Op::create(b, e.loc, e.i32x16(), carried[at], codes,
+                                     columns);
+      };
+      SmallVector<Value> fields;
+      Value bytes;
+      for (int64_t g = 0; g < groups; ++g) {
+        if (!info.fieldBits || g == 0)
+          bytes = e.load(i8x64, w.codes, {block, step, e.index(g * 64)});
+        int mask = ((1 << info.fieldBits) - 1) << (g * info.fieldBits);
+        fields.push_back(info.fieldBits ? arith::AndIOp::create(b, e.loc, bytes,
+                                                                bytesOf(mask))
+                                              .getResult()
+                                        : bytes);
+      }
+      for (int64_t i = 0; i < tile; ++i)
+        for (int64_t p = 0; p < planes; ++p) {
+          Value word = e.load(input, {e.addI(t, i), e.index(p), step});
+          Value columns = vector::BitCastOp::create(
+              b, e.loc, i8x64, e.broadcast(word, e.i32x16()));
+          for (int64_t g = 0; g < groups; ++g)
+            addTo((i * planes + p) * groups + g, fields[g], columns);
+          if (columnSums)
+            addTo(dots + i * planes + p, bytesOf(1), columns);
+        }
+    }
+    return next;
+  };
+  auto sums = e.loop(lo, hi, unroll, init, body);
+  for (int64_t u = 1; u < unroll; ++u)
+    for (int64_t at = 0; at < count; ++at)
+      sums[at] = e.add(sums[at], sums[u * count + at]);
+  sums.resize(count);
+  return sums;
+}
+
+/// Codes are stored with a zero point z in fields of a byte. Field g is taken
+/// by a mask in place, so its sums are 4^g too large and are shifted at the
+/// end:
+///   sum_k (w - z) q = (sum_k field q >> shift) - z * sum_k q
+Value MatmulLowering::exactDot(Value sum, Value columnSum, int64_t g) {
+  if (int64_t shift = g * info.fieldBits)
+    sum = arith::ShRSIOp::create(e.b, e.loc, sum,
+                                 e.splatI32(static_cast<int32_t>(shift)));
+  return e.sub(
+      sum, e.mul(columnSum, e.splatI32(static_cast<int32_t>(info.zeroPoint))));
+}
+
+Dots MatmulLowering::codeDots(const Weight &w, Value block, Value t,
+                              int64_t tile) {
+  auto sums = addSteps(w, block, t, tile, e.index(0), e.index(w.steps), w.steps,
+                       /*columnSums=*/false);
+  Dots result(planes, info.groups);
+  for (int64_t i = 0; i < tile; ++i)
+    for (int64_t p = 0; p < planes; ++p) {
+      Value columnSum =
+          e.broadcast(e.load(planeSum, {e.addI(t, i), e.index(p)}), e.i32x16());
+      for (int64_t g = 0; g < info.groups; ++g)
+        result.at(i, p, g) =
+            exactDot(sums[(i * planes + p) * info.groups + g], columnSum, g);
+    }
+  return result;
+}
+
+/// With a scale for every group of columns the dots of a group are exact and
+/// their products with the scales are added in rising order:
+///   for group: y += f32(dot of the group) * scale[row][group]
+/// The sums of the group's columns are formed on the way (a fifth dot).
+Dots MatmulLowering::groupedDots(const Weight &w, Value block, Value t,
+                                 int64_t tile) {
+  OpBuilder &b = e.b;
+  int64_t groups = info.groups, stepsOfGroup = w.scaleGroup / info.colStep;
+  auto i16x16 = VectorType::get(16, b.getI16Type());
+  bool half =
+      cast<MemRefType>(w.scales.getType()).getElementType().isInteger(16);
+  auto body = [&](Value group, ValueRange carried) {
+    Value lo = e.mulI(group, stepsOfGroup);
+    auto sums = addSteps(w, block, t, tile, lo, e.addI(lo, stepsOfGroup),
+                         stepsOfGroup, /*columnSums=*/true);
+    SmallVector<Value> next;
+    for (int64_t i = 0; i < tile; ++i)
+      for (int64_t g = 0; g < groups; ++g) {
+        Value dot = exactDot(sums[i * groups + g], sums[tile * groups + i], g);
+        SmallVector<Value> at{block, group, e.index(g * 16)};
+        Value scale;
+        if (half)
+          scale = ExtendF16Op::create(b, e.loc, e.f32x16(),
+                                      e.load(i16x16, w.scales, at));
+        else
+          scale = e.load(e.f32x16(), w.scales, at);
+        Value value = arith::SIToFPOp::create(b, e.loc, e.f32x16(), dot);
+        next.push_back(e.fadd(carried[i * groups + g], e.fmul(value, scale)));
+      }
+    return next;
+  };
+  SmallVector<Value> zeros(tile * groups, e.splat(0.0f));
+  auto sums =
+      e.loop(e.index(0), e.index(w.cols / w.scaleGroup), 1, zeros, body);
+  Dots result(1, groups);
+  for (int64_t i = 0; i < tile; ++i)
+    for (int64_t g = 0; g < groups; ++g)
+      result.at(i, 0, g) = sums[i * groups + g];
+  return result;
+}
+
+/// 64 columns are one word a row: K - 2 popcount(w xor q). Pad bits are 0 in
+/// both and never counted.
+Dots MatmulLowering::bitDots(const Weight &w, Value block, Value t,
+                             int64_t tile) {
+  OpBuilder &b = e.b;
+  auto i64x8 = VectorType::get(8, b.getI64Type());
+  Value zero = arith::ConstantOp::create(
+      b, e.loc, DenseElementsAttr::get(i64x8, static_cast<int64_t>(0)));
+  SmallVector<Value> init(tile * 2, zero);
+  auto sums = e.loop(
+      e.index(0), e.index(w.steps), 1, init,
+      [&](Value step, ValueRange carried) {
+        Value halves[2];
+        for (int64_t h = 0; h < 2; ++h)
+          halves[h] = e.load(i64x8, w.codes, {block, step, e.index(h * 8)});
+        SmallVector<Value> next;
+        for (int64_t i = 0; i < tile; ++i) {
+          Value word = e.broadcast(e.load(input, {e.addI(t, i), step}), i64x8);
+          for (Value half : halves) {
+            Value differ = arith::XOrIOp::create(b, e.loc, half, word);
+            Value counts = math::CtPopOp::create(b, e.loc, differ);
+            next.push_back(e.add(carried[next.size()], counts));
+          }
+        }
+        return next;
+      });
+  Dots result(1, 1);
+  auto i32x8 = VectorType::get(8, b.getI32Type());
+  SmallVector<int64_t> both = llvm::to_vector(llvm::seq<int64_t>(16));
+  for (int64_t i = 0; i < tile; ++i) {
+    Value low = arith::TruncIOp::create(b, e.loc, i32x8, sums[2 * i]);
+    Value high = arith::TruncIOp::create(b, e.loc, i32x8, sums[2 * i + 1]);
+    Value counts = vector::ShuffleOp::create(b, e.loc, low, high, both);
+    result.at(i, 0, 0) =
+        e.sub(e.splatI32(static_cast<int32_t>(w.cols)), e.add(counts, counts));
+  }
+  return result;
+}
