@@ -34,6 +34,8 @@ machine = platform.machine()
 config.available_features.add({"arm64": "aarch64"}.get(machine, machine))
 if machine == "aarch64" or shutil.which("qemu-aarch64-static"):
     config.available_features.add("run-aarch64")
+if machine == "x86_64" and shutil.which("qemu-x86_64-static"):
+    config.available_features.add("emulate-x86_64")
 
 if os.path.isdir(os.path.join(config.shared_data, "models")):
     config.available_features.add("shared-data")
