@@ -34,6 +34,12 @@ llvm::Expected<TemporaryFile> TemporaryFile::create(StringRef finalPath) {
   if (llvm::sys::fs::is_directory(finalPath))
     return createStringError(finalPath +
                              " is a directory; name another file with -o");
+  // Renaming would replace a device such as /dev/null by a file.
+  llvm::sys::fs::file_status status;
+  if (!llvm::sys::fs::status(finalPath, status) &&
+      llvm::sys::fs::is_other(status))
+    return createStringError(finalPath +
+                             " is not a regular file; name another with -o");
   llvm::SmallString<128> path;
   if (std::error_code code = llvm::sys::fs::createUniqueFile(
           finalPath + ".%%%%%%%%.tmp", path,
@@ -80,7 +86,7 @@ Error bitnetc::writeInPlace(StringRef path, StringRef bytes) {
 Error bitnetc::writeFile(StringRef path, StringRef bytes) {
   if (path == "-")
     return finishStream(llvm::outs(), "standard output", bytes);
-  // Renaming would replace a device such as /dev/null by a file.
+  // Text may go to a device or a pipe.
   llvm::sys::fs::file_status status;
   if (!llvm::sys::fs::status(path, status) && llvm::sys::fs::is_other(status))
     return writeInPlace(path, bytes);
