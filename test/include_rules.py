@@ -30,8 +30,8 @@ KNOWN = ("runtime", "dialect", "targets", "passes", "compiler", "test",
 FOLDERS = ("runtime", "dialect", "targets", "passes", "compiler")
 SUFFIXES = (".h", ".hpp", ".c", ".cpp", ".inc", ".td")
 
-INCLUDE = re.compile(r'^[ \t]*#?[ \t]*include(?:_next)?[ \t]+(["<])([^">]+)[">]',
-                     re.MULTILINE)
+INCLUDE = re.compile(
+    r'^[ \t]*#?[ \t]*include(?:_next)?[ \t]+(["<])([^">]+)[">]', re.MULTILINE)
 RAW_STRING = re.compile(r'R"(\w*)\(.*?\)\1"', re.DOTALL)
 
 

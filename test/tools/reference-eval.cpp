@@ -86,7 +86,8 @@ private:
   }
 
   /// Embedding and head: 8 bits, one scale a row.
-  FailureOr<MatrixView> quantizedRows(WeightOp weight, const std::string &name) {
+  FailureOr<MatrixView> quantizedRows(WeightOp weight,
+                                      const std::string &name) {
     int64_t rows = weight.getRows(), cols = weight.getCols();
     auto values = reader.readRows(name, 0, rows);
     if (!values)
