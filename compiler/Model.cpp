@@ -8,6 +8,7 @@
 #include "Model.h"
 #include "ModelImport.h"
 #include "Safetensors.h"
+#include "gguf/MappedFile.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/FileSystem.h"
@@ -54,6 +55,15 @@ constexpr Choice<Activation> activations[] = {
 StringRef dtypeName(DType dtype) { return row(dtype).name; }
 uint64_t dtypeBytes(DType dtype) { return row(dtype).bytes; }
 bool isFloat(DType dtype) { return row(dtype).isFloat; }
+
+StringRef typeName(const TensorRef &tensor) {
+  return tensor.format == gguf::Format::None
+             ? dtypeName(tensor.dtype)
+             : StringRef(gguf::typeOf(tensor.format).name);
+}
+bool hasFloatValues(const TensorRef &tensor) {
+  return tensor.format != gguf::Format::None || isFloat(tensor.dtype);
+}
 
 std::optional<DType> dtypeFromName(StringRef name) {
   for (const DTypeRow &r : dtypes)
@@ -141,8 +151,11 @@ Expected<Model> importModel(StringRef path) {
       if (sys::path::extension(path) == ".json" &&
           sys::path::filename(path) != "config.json")
         return readModelJson(path);
-      return fileError(path, "expected a model.json, or a directory with a "
-                             "model.json or a Hugging Face config.json");
+      if (gguf::isGguf(path.str()))
+        return importGguf(path);
+      return fileError(path, "expected a model.json, a GGUF file, or a "
+                             "directory with a model.json or a Hugging Face "
+                             "config.json");
     }
     SmallString<128> file = path;
     sys::path::append(file, "model.json");

@@ -3,13 +3,14 @@
 // One normalised description of a model: orthogonal architecture features, how
 // each linear layer is quantised, and where every tensor lies in a file. It is
 // the in-memory form of model.json (compiler/model.schema.json); importers for
-// Hugging Face directories produce the same thing. Tensor bytes are not read
-// here: see WeightReader.h.
+// Hugging Face directories and GGUF files produce the same thing. Tensor bytes
+// are not read here: see WeightReader.h.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BITNETC_COMPILER_MODEL_H
 #define BITNETC_COMPILER_MODEL_H
 
+#include "gguf/Types.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -55,7 +56,10 @@ enum class ScaleOp { Multiply, Divide };
 ///   HF2Bit  U8 [N/4, K], row i*N/4 + r in bits 2i of byte [r][c], code w + 1
 ///   Bits    U8 [N, K/8], bit c%8 of byte [n][c/8] set for +1
 ///   Master  float [N, K], quantised at compile time (absmean or sign)
-enum class Packing { HF2Bit, Bits, Master };
+///   Gguf    each tensor in a type of its own, see TensorRef::format; floats
+///   are
+///           ternary already, or else master weights
+enum class Packing { HF2Bit, Bits, Master, Gguf };
 
 /// Where a tensor's bytes lie. `shape` is row-major, as in the file.
 struct TensorRef {
@@ -64,6 +68,12 @@ struct TensorRef {
   uint64_t bytes = 0;
   DType dtype = DType::F32;
   std::vector<int64_t> shape;
+  /// The blocks of a tensor in a GGUF file that is not of floats. `shape` then
+  /// counts its elements, and dtype is U8.
+  gguf::Format format = gguf::Format::None;
+  /// If not 0, rows lie in heads of so many, and in each as interleaved rope
+  /// pairs them; they are read in the order that half-split rope needs.
+  int64_t interleavedHead = 0;
 };
 
 /// Names as in safetensors: "F32", "BF16".
@@ -71,6 +81,10 @@ llvm::StringRef dtypeName(DType dtype);
 std::optional<DType> dtypeFromName(llvm::StringRef name);
 uint64_t dtypeBytes(DType dtype);
 bool isFloat(DType dtype); ///< One that WeightReader widens to f32.
+/// "BF16", or the type of its blocks: "Q8_0".
+llvm::StringRef typeName(const TensorRef &tensor);
+/// Has values that WeightReader gives as f32: floats, or blocks.
+bool hasFloatValues(const TensorRef &tensor);
 /// "[64, 256]"
 std::string shapeText(llvm::ArrayRef<int64_t> shape);
 
@@ -143,10 +157,11 @@ std::vector<NormShape> layerNorms(const Model &model);
 /// "model.layers.3." + name
 std::string layerName(int64_t layer, llvm::StringRef name);
 
-/// Reads a model.json, a directory that holds one, or a Hugging Face directory
-/// (config.json + safetensors). Every error names the file and the field or
-/// tensor, what was expected and what was found. On success all tensors that
-/// the architecture needs are present with the right dtype and shape.
+/// Reads a model.json, a directory that holds one, a Hugging Face directory
+/// (config.json + safetensors) or a GGUF file. Every error names the file and
+/// the field or tensor, what was expected and what was found. On success all
+/// tensors that the architecture needs are present with the right dtype and
+/// shape.
 llvm::Expected<Model> importModel(llvm::StringRef path);
 
 } // namespace bitnetc

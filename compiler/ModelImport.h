@@ -50,6 +50,9 @@ llvm::Expected<Model> importHuggingFace(llvm::StringRef directory);
 llvm::Error importHuggingFaceTokenizer(Model &model, llvm::StringRef directory,
                                        JsonFields &config);
 
+/// A GGUF file.
+llvm::Expected<Model> importGguf(llvm::StringRef file);
+
 /// What every importer ends with: sizes the kernels can work with, and every
 /// tensor of the architecture present with the right dtype and shape. Notes
 /// the tensors that are left over.

@@ -68,10 +68,11 @@ class TensorCheck {
 public:
   explicit TensorCheck(const Model &model) : model(model) {}
 
-  /// A float tensor of one of the shapes.
+  /// A tensor of floats, or of blocks that stand for them, of one of the
+  /// shapes.
   Error floats(const std::string &name,
                std::vector<std::vector<int64_t>> shapes) {
-    return check(name, "F32, F16 or BF16", isFloat, shapes);
+    return check(name, "F32, F16 or BF16", hasFloatValues, shapes);
   }
 
   Error linear(const std::string &name, const LinearShape &l) {
@@ -79,7 +80,14 @@ public:
     std::string weight = name + ".weight";
     if (q.packing == Packing::Master)
       return floats(weight, {{l.rows, l.cols}});
-    auto isU8 = [](DType dtype) { return dtype == DType::U8; };
+    if (q.packing == Packing::Gguf) { // The importer has checked the types.
+      if (Error error = floats(weight, {{l.rows, l.cols}}))
+        return error;
+      bool scaled = model.tensors.count(name + ".weight_scale");
+      return scaled ? floats(name + ".weight_scale", {{1}, {}})
+                    : Error::success();
+    }
+    auto isU8 = [](const TensorRef &t) { return t.dtype == DType::U8; };
     bool bits = q.packing == Packing::Bits;
     if (Error error = check(
             weight, "U8", isU8,
@@ -95,19 +103,19 @@ public:
 
 private:
   Error check(const std::string &name, StringRef dtypes,
-              function_ref<bool(DType)> accepts,
+              function_ref<bool(const TensorRef &)> accepts,
               ArrayRef<std::vector<int64_t>> shapes) {
     names.insert(name);
     auto it = model.tensors.find(name);
     if (it == model.tensors.end())
       return fileError(model.path, "tensor \"" + name + "\" is missing");
     const TensorRef &tensor = it->second;
-    if (accepts(tensor.dtype) && is_contained(shapes, tensor.shape))
+    if (accepts(tensor) && is_contained(shapes, tensor.shape))
       return Error::success();
     return fileError(tensor.file, "tensor \"" + name + "\": expected " +
                                       dtypes + " of shape " +
                                       shapeText(shapes[0]) + ", found " +
-                                      dtypeName(tensor.dtype) + " of shape " +
+                                      typeName(tensor) + " of shape " +
                                       shapeText(tensor.shape));
   }
 

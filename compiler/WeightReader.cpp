@@ -1,91 +1,21 @@
 //===- WeightReader.cpp - Tensor bytes as codes and floats ----------------===//
 //
-// One decoder per packing. Files are mapped on first use and stay mapped: only
-// the pages of the tensor at hand need to be in memory. Nothing is assumed
-// about the alignment of a tensor in its file.
+// Files are mapped on first use and stay mapped: only the pages of the tensor
+// at hand need to be in memory. What bytes mean is in WeightDecode.cpp and
+// GgufWeights.cpp.
 //
 //===----------------------------------------------------------------------===//
 #include "WeightReader.h"
+#include "GgufWeights.h"
+#include "WeightDecode.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/Twine.h"
-#include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
-#include <bit>
 #include <cmath>
 
 using namespace llvm;
 
 namespace bitnetc {
-
-namespace {
-
-float fromF16(uint16_t h) {
-  uint32_t sign = uint32_t(h & 0x8000) << 16;
-  uint32_t exponent = (h >> 10) & 31, mantissa = h & 0x3ff;
-  if (exponent == 31) // Infinity and NaN
-    return std::bit_cast<float>(sign | 0x7f800000u | mantissa << 13);
-  if (exponent == 0) { // Zero and denormals: an exact product
-    float magnitude = float(mantissa) * 0x1p-24f;
-    return sign ? -magnitude : magnitude;
-  }
-  return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
-}
-
-void widen(const uint8_t *bytes, DType dtype, MutableArrayRef<float> out) {
-  using namespace support;
-  switch (dtype) {
-  case DType::F32:
-    for (size_t i = 0; i < out.size(); ++i)
-      out[i] = std::bit_cast<float>(endian::read32le(bytes + 4 * i));
-    return;
-  case DType::F16:
-    for (size_t i = 0; i < out.size(); ++i)
-      out[i] = fromF16(endian::read16le(bytes + 2 * i));
-    return;
-  case DType::BF16:
-    for (size_t i = 0; i < out.size(); ++i)
-      out[i] =
-          std::bit_cast<float>(uint32_t(endian::read16le(bytes + 2 * i)) << 16);
-    return;
-  default:
-    llvm_unreachable("checked by the caller");
-  }
-}
-
-/// mean|W|, in double. Eight running sums keep it fast and fix the order.
-double meanAbs(ArrayRef<float> w) {
-  double sums[8] = {};
-  size_t i = 0;
-  for (; i + 8 <= w.size(); i += 8)
-    for (size_t j = 0; j < 8; ++j)
-      sums[j] += std::fabs(double(w[i + j]));
-  for (; i < w.size(); ++i)
-    sums[i % 8] += std::fabs(double(w[i]));
-  double sum = 0;
-  for (double s : sums)
-    sum += s;
-  return w.empty() ? 0 : sum / double(w.size());
-}
-
-/// Quantises master weights that share one scale, given their mean|W|, and
-/// returns the scale.
-float quantizeMaster(ArrayRef<float> w, float mean, WeightQuant quant,
-                     int8_t *codes) {
-  if (quant == WeightQuant::Binary) {
-    for (size_t i = 0; i < w.size(); ++i)
-      codes[i] = w[i] >= 0 ? 1 : -1;
-    return mean;
-  }
-  float scale = std::max(mean, 1e-5f); // as in transformers
-  // clamp(rint(x), -1, 1), where a half rounds to the even 0.
-  for (size_t i = 0; i < w.size(); ++i) {
-    float x = w[i] / scale;
-    codes[i] = int8_t(x > 0.5f) - int8_t(x < -0.5f);
-  }
-  return scale;
-}
-
-} // namespace
 
 struct WeightReader::Impl {
   const Model &model;
@@ -149,46 +79,18 @@ struct WeightReader::Impl {
     auto ref = find(name);
     if (!ref)
       return ref.takeError();
-    if (!isFloat((*ref)->dtype))
+    if (!hasFloatValues(**ref))
       return error(name, *ref,
-                   "expected F32, F16 or BF16, found " +
-                       dtypeName((*ref)->dtype));
+                   "expected F32, F16 or BF16, found " + typeName(**ref));
     auto data = bytes(name, **ref);
     if (!data)
       return data.takeError();
+    if ((*ref)->format != gguf::Format::None)
+      return readBlockValues(**ref, *data, begin, end);
     end = std::min(end, count(**ref));
     std::vector<float> out(end - begin);
     widen(*data + begin * dtypeBytes((*ref)->dtype), (*ref)->dtype, out);
     return out;
-  }
-
-  Error decode2Bit(const std::string &name, const TensorRef &ref,
-                   const uint8_t *data, QuantizedMatrix &m) {
-    int64_t slice = (m.rows + 3) / 4;
-    for (int64_t n = 0; n < m.rows; ++n) {
-      // Row n lies in bits 2i of packed row r, n = i * slice + r.
-      const uint8_t *packed = data + (n % slice) * m.cols;
-      unsigned shift = unsigned(n / slice) * 2;
-      int8_t *codes = m.codes.data() + n * m.cols;
-      int8_t highest = -1;
-      for (int64_t c = 0; c < m.cols; ++c) {
-        codes[c] = int8_t((packed[c] >> shift) & 3) - 1;
-        highest = std::max(highest, codes[c]);
-      }
-      if (highest > 1)
-        return error(name, &ref,
-                     "invalid code 3 in row " + Twine(n) + ", column " +
-                         Twine(std::find(codes, codes + m.cols, 2) - codes));
-    }
-    return Error::success();
-  }
-
-  static void decodeBits(const uint8_t *data, QuantizedMatrix &m) {
-    int64_t stride = (m.cols + 7) / 8;
-    for (int64_t n = 0; n < m.rows; ++n)
-      for (int64_t c = 0; c < m.cols; ++c)
-        m.codes[n * m.cols + c] =
-            (data[n * stride + c / 8] >> (c % 8)) & 1 ? 1 : -1;
   }
 
   Error readScale(const std::string &name, QuantizedMatrix &m) {
@@ -211,6 +113,37 @@ struct WeightReader::Impl {
                          (stored == 0 ? "0, but is divided by" : "not finite"));
     }
     return Error::success();
+  }
+
+  /// The matrix's own scales, times that of the tensor beside it if there is
+  /// one.
+  Expected<QuantizedMatrix> readGguf(const std::string &linear,
+                                     const LinearShape &shape) {
+    std::string name = linear + ".weight", scaleName = linear + ".weight_scale";
+    const TensorRef &ref = model.tensors.at(name);
+    auto data = bytes(name, ref);
+    if (!data)
+      return data.takeError();
+    if (ref.shape != std::vector<int64_t>{shape.rows, shape.cols})
+      return error(name, &ref,
+                   "expected shape " + shapeText({shape.rows, shape.cols}) +
+                       ", found " + shapeText(ref.shape));
+    auto m = readGgufMatrix(ref, *data);
+    if (!m)
+      return error(name, &ref, toString(m.takeError()));
+    if (m->scale.size() > 1 && model.quant.scale != ScaleKind::Row)
+      return error(name, &ref, "has a scale a row, the model one a matrix");
+    if (!model.tensors.count(scaleName))
+      return m;
+    auto scale = floats(scaleName, 0, UINT64_MAX);
+    if (!scale)
+      return scale.takeError();
+    for (float &s : m->scale) {
+      s *= scale->front();
+      if (!std::isfinite(s))
+        return error(scaleName, nullptr, "is not finite");
+    }
+    return m;
   }
 
   Error readMaster(const std::string &name, QuantizedMatrix &m) {
@@ -253,6 +186,8 @@ Expected<QuantizedMatrix> WeightReader::readLinear(StringRef linear) {
   const Quantization &quant = impl->model.quant;
   if (quant.weight == WeightQuant::Float)
     return impl->error(weight, *ref, "is a float matrix, not a quantised one");
+  if (quant.packing == Packing::Gguf)
+    return impl->readGguf(linear.str(), *shape);
 
   QuantizedMatrix m;
   m.rows = shape->rows;
@@ -281,9 +216,11 @@ Expected<QuantizedMatrix> WeightReader::readLinear(StringRef linear) {
   if (!data)
     return data.takeError();
   if (quant.packing == Packing::Bits)
-    impl->decodeBits(*data, m);
-  else if (Error error = impl->decode2Bit(weight, **ref, *data, m))
-    return error;
+    decodeBits(*data, m);
+  else if (auto place = decode2Bit(*data, m))
+    return impl->error(weight, *ref,
+                       "invalid code 3 in row " + Twine(place->first) +
+                           ", column " + Twine(place->second));
   if (Error error = impl->readScale((linear + ".weight_scale").str(), m))
     return error;
   return m;

@@ -21,8 +21,11 @@ RULES = {
                            "runtime/abi"],
     "compiler": ["compiler", "passes", "targets", "dialect", "mlir", "llvm",
                  "lld", "runtime/abi"],
+    # Plain C++: the tokenizer compiler needs it without LLVM.
+    "compiler/gguf": ["compiler/gguf"],
     # Compiles a tokenizer with the runtime's own text code.
-    "compiler/tokenizer": ["compiler/tokenizer", "llvm", "runtime"],
+    "compiler/tokenizer": ["compiler/tokenizer", "compiler/gguf", "llvm",
+                           "runtime"],
 }
 RESTRICTED = {"runtime/abi": ["stdint.h", "stddef.h"]}
 KNOWN = ("runtime", "dialect", "targets", "passes", "compiler", "test",

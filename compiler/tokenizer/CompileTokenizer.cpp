@@ -1,7 +1,9 @@
 //===- CompileTokenizer.cpp - Tokenizer file to blob ----------------------===//
 
 #include "CompileTokenizer.h"
+#include "GgufVocab.h"
 #include "TokenizerSpec.h"
+#include "compiler/gguf/MappedFile.h"
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -59,6 +61,8 @@ static bool readSpec(fs::path &path, TokenizerSpec &spec, std::string &error) {
       return false;
     }
   }
+  if (gguf::isGguf(path.string()))
+    return readGgufVocab(path.string(), spec, error);
   std::string text;
   if (!readWhole(path, text)) {
     error = "cannot read it";
