@@ -85,8 +85,11 @@ bool tensorBytes(const TypeRow &type, std::span<const uint64_t> shape,
     if (!multiply(rows, shape[i]))
       return false;
   // I2_S has no rows: its blocks run on over the whole tensor.
-  if (type.tail && multiply(cols, rows))
+  if (type.tail) {
+    if (!multiply(cols, rows))
+      return false;
     rows = 1;
+  }
   if (cols % type.elements)
     return false;
   bytes = cols / type.elements;
