@@ -42,7 +42,12 @@ struct LayoutInfo {
   int64_t bytesPerStep; ///< bytes of one step of one block
   int64_t groups;       ///< groups of 16 rows in a step
   int64_t zeroPoint;    ///< what is added to a code before it is stored
-  int64_t fieldBits; ///< distance of two groups inside a byte; 0: bytes apart
+  int64_t fieldBits;    ///< between groups inside a byte; 0: in bytes apart
+
+  /// The largest value of a stored code, in place: of field g, unshifted.
+  int64_t largest(int64_t g) const {
+    return fieldBits ? (2 * zeroPoint) << (g * fieldBits) : 2 * zeroPoint - 1;
+  }
 };
 
 const LayoutInfo &getLayoutInfo(Layout layout);

@@ -396,12 +396,17 @@ def BitNet_BarrierOp : BitNet_Op<"barrier", [
 def BitNet_DotU8I8Op : BitNet_Op<"dot_u8i8", [
     Pure, AllTypesMatch<["acc", "result"]>]> {
   let summary = "acc[i] += sum_{j<4} u8(a[4i+j]) * i8(b[4i+j]), exact in i32";
+  let description = [{
+    `bound` is the largest value that `a` takes. Up to 128 a sum of two products
+    fits into 16 bits, which is what AVX2 has an instruction for.
+  }];
   let arguments = (ins VectorOfLengthAndType<[16], [I32]>:$acc,
                        VectorOfLengthAndType<[64], [I8]>:$a,
-                       VectorOfLengthAndType<[64], [I8]>:$b);
+                       VectorOfLengthAndType<[64], [I8]>:$b,
+                       DefaultValuedAttr<I64Attr, "255">:$bound);
   let results = (outs VectorOfLengthAndType<[16], [I32]>:$result);
   let assemblyFormat = [{
-    $acc `,` $a `,` $b attr-dict `:` type($acc) `,` type($a) `,` type($b)
+    $acc `,` $a `,` $b (`bound` $bound^)? attr-dict `:` type($acc) `,` type($a) `,` type($b)
   }];
 }
 

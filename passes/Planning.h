@@ -15,6 +15,8 @@ namespace mlir::bitnet {
 constexpr StringLiteral kSlotsAttr = "bitnet.slots";
 constexpr StringLiteral kArgSlotAttr = "bitnet.slot";
 constexpr StringLiteral kWorkspaceAttr = "bitnet.workspace_per_token";
+/// Bytes to prefetch ahead of a stream of weights, from the CPU's row.
+constexpr StringLiteral kPrefetchAttr = "bitnet.prefetch_bytes";
 /// The slot of a value that is written to the caller's logits.
 constexpr int64_t kLogitsSlot = -1;
 

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Passes.h"
+#include "passes/Planning.h"
 
-#include "dialect/Layouts.h"
 #include "mlir/IR/Builders.h"
 #include "targets/Kernels.h"
 #include "llvm/ADT/StringExtras.h"
@@ -151,6 +151,8 @@ struct SelectKernelsPass : bitnet::impl::SelectKernelsBase<SelectKernelsPass> {
       placeWeights(record, end);
     Builder builder(&getContext());
     module->setAttr("bitnet.weight_bytes", builder.getI64IntegerAttr(end));
+    module->setAttr(kPrefetchAttr,
+                    builder.getI64IntegerAttr(cpu->prefetchBytes));
     summarise(module);
   }
 };

@@ -48,13 +48,13 @@ static constexpr StringLiteral kLinuxX86 = "x86_64-unknown-linux-gnu";
 // From the poorest to the richest: nativeCpu takes the last that fits.
 static constexpr Cpu kCpus[] = {
     {"generic", "x86_64", kLinuxX86, "x86-64", "generic", kSSE2, 128, 16,
-     32 << 10, 256 << 10, "any x86-64 processor"},
+     32 << 10, 256 << 10, 0, "any x86-64 processor"},
     {"x86-64-v3", "x86_64", kLinuxX86, "x86-64", "haswell", kAVX2, 256, 16,
-     32 << 10, 256 << 10, "AVX2: Intel since Haswell, AMD since Zen"},
+     32 << 10, 256 << 10, 4096, "AVX2: Intel since Haswell, AMD since Zen"},
     {"znver4", "x86_64", kLinuxX86, "x86-64", "znver4", kAVX512, 512, 32,
-     32 << 10, 1 << 20, "AVX-512 with VNNI, tuned for AMD Zen 4"},
+     32 << 10, 1 << 20, 4096, "AVX-512 with VNNI, tuned for AMD Zen 4"},
     {"sapphirerapids", "x86_64", kLinuxX86, "x86-64", "sapphirerapids", kAVX512,
-     512, 32, 48 << 10, 2 << 20,
+     512, 32, 48 << 10, 2 << 20, 4096,
      "AVX-512 with VNNI, tuned for Intel Sapphire Rapids"},
 };
 

@@ -29,6 +29,9 @@ struct Cpu {
   unsigned vectorRegisters; ///< Of that width.
   unsigned l1Bytes;         ///< Data cache of one core.
   unsigned l2Bytes;         ///< Of one core.
+  /// How far ahead of a stream of weights to prefetch, for the few tokens of a
+  /// decode; 0 leaves it to the hardware. A measured figure: targets/README.md.
+  unsigned prefetchBytes;
   llvm::StringRef description;
 
   bool hasFeature(llvm::StringRef feature) const;

@@ -205,6 +205,10 @@ void Emitter::store(Value value, Value memref, ValueRange at) {
   else
     memref::StoreOp::create(b, loc, value, memref, at);
 }
+void Emitter::prefetch(Value memref, ValueRange at) {
+  memref::PrefetchOp::create(b, loc, memref, at, /*isWrite=*/false,
+                             /*localityHint=*/3, /*isDataCache=*/true);
+}
 Value Emitter::broadcast(Value scalar, VectorType type) {
   return vector::BroadcastOp::create(b, loc, type, scalar);
 }

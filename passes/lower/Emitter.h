@@ -111,6 +111,8 @@ public:
   Value load(VectorType type, Value memref, ValueRange at);
   Value load(Value memref, ValueRange at);
   void store(Value value, Value memref, ValueRange at);
+  /// Reads the cache line at `at`, which may lie behind the end.
+  void prefetch(Value memref, ValueRange at);
   Value broadcast(Value scalar, VectorType type);
 
   // Floats: separate roundings, on scalars or vectors alike.

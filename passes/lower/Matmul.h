@@ -45,6 +45,10 @@ public:
     }
     if (op.getResidual())
       residual = e.buffer(op.getResidual());
+    if (auto ahead =
+            op->getParentOfType<ModuleOp>()->getAttrOfType<IntegerAttr>(
+                kPrefetchAttr))
+      prefetchBytes = ahead.getInt();
     for (Attribute ref : op.getWeights()) {
       auto symbol = cast<SymbolRefAttr>(ref);
       WeightOp weight = e.weight(symbol);
@@ -79,6 +83,9 @@ private:
                               bool columnSums);
   /// Undoes field position and zero point of the sum of row group `g`.
   Value exactDot(Value sum, Value columnSum, int64_t g);
+  /// Prefetches the cache lines of a step that comes prefetchBytes later. A
+  /// tile of several tokens finds its block in the cache already.
+  void prefetchAhead(const Weight &w, Value block, Value step, int64_t tile);
   Dots codeDots(const Weight &w, Value block, Value t, int64_t tile);
   Dots groupedDots(const Weight &w, Value block, Value t, int64_t tile);
   Dots bitDots(const Weight &w, Value block, Value t, int64_t tile);
@@ -94,7 +101,7 @@ private:
   const LayoutInfo &info;
   Value rows, input, tokenScale, planeSum, residual;
   bool bits;
-  int64_t planes;
+  int64_t planes, prefetchBytes = 0;
   SmallVector<Weight> weights;
 };
 } // namespace mlir::bitnet

@@ -20,6 +20,17 @@ Dots MatmulLowering::dots(const Weight &w, Value block, Value t, int64_t tile) {
                       : codeDots(w, block, t, tile);
 }
 
+void MatmulLowering::prefetchAhead(const Weight &w, Value block, Value step,
+                                   int64_t tile) {
+  if (!prefetchBytes || tile > 1)
+    return;
+  Value ahead =
+      e.addI(step, llvm::divideCeil(prefetchBytes, info.bytesPerStep));
+  int64_t perElement = bits ? 8 : 1;
+  for (int64_t line = 0; line < info.bytesPerStep; line += 64)
+    e.prefetch(w.codes, {block, ahead, e.index(line / perElement)});
+}
+
 SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
                                             Value t, int64_t tile, Value lo,
                                             Value hi, int64_t steps,
@@ -40,11 +51,12 @@ SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
     SmallVector<Value> next(count * unroll);
     for (int64_t u = 0; u < unroll; ++u) {
       Value step = e.addI(first, u);
-      auto addTo = [&](int64_t at, Value codes, Value columns) {
+      auto addTo = [&](int64_t at, Value codes, Value columns, int64_t bound) {
         at += u * count;
         next[at] = DotU8I8Op::create(b, e.loc, e.i32x16(), carried[at], codes,
-                                     columns);
+                                     columns, bound);
       };
+      prefetchAhead(w, block, step, tile);
       SmallVector<Value> fields;
       Value bytes;
       for (int64_t g = 0; g < groups; ++g) {
@@ -62,9 +74,10 @@ SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
           Value columns = vector::BitCastOp::create(
               b, e.loc, i8x64, e.broadcast(word, e.i32x16()));
           for (int64_t g = 0; g < groups; ++g)
-            addTo((i * planes + p) * groups + g, fields[g], columns);
+            addTo((i * planes + p) * groups + g, fields[g], columns,
+                  info.largest(g));
           if (columnSums)
-            addTo(dots + i * planes + p, bytesOf(1), columns);
+            addTo(dots + i * planes + p, bytesOf(1), columns, 1);
         }
     }
     return next;
@@ -158,6 +171,7 @@ Dots MatmulLowering::bitDots(const Weight &w, Value block, Value t,
   auto sums = e.loop(
       e.index(0), e.index(w.steps), 1, init,
       [&](Value step, ValueRange carried) {
+        prefetchAhead(w, block, step, tile);
         Value halves[2];
         for (int64_t h = 0; h < 2; ++h)
           halves[h] = e.load(i64x8, w.codes, {block, step, e.index(h * 8)});

@@ -1,8 +1,9 @@
 //===- MicroOps.cpp - Micro-ops on x86 ------------------------------------===//
 //
 // One instruction each: vpdpbusd (AVX-512 VNNI), vcvtph2ps and vcvtps2ph
-// (F16C). The multiply-add of SSE2 and AVX2 needs no pattern here: LLVM finds
-// it in the generic form.
+// (F16C); two for small codes on AVX2 (vpmaddubsw, vpmaddwd). The 16-bit
+// multiply-add of SSE2, and of AVX2 for full bytes, needs no pattern here: LLVM
+// finds it in the generic form.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,6 +29,48 @@ struct DotVNNI : OpRewritePattern<DotU8I8Op> {
         op, op.getType(),
         rewriter.getStringAttr("llvm.x86.avx512.vpdpbusd.512"),
         ValueRange{op.getAcc(), op.getA(), op.getB()});
+    return success();
+  }
+};
+
+/// Codes up to 128: products are added in pairs to 16 bits, which is exact (128
+/// times -128 twice is -32768), and pairs of those to 32.
+///
+///   vpmaddubsw  a, b     32 bytes -> 16 x i16
+///   vpmaddwd    ., 1     16 x i16 ->  8 x i32
+struct DotAVX2 : OpRewritePattern<DotU8I8Op> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DotU8I8Op op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getBound() > 128)
+      return failure();
+    Location loc = op.getLoc();
+    auto i16x16 = VectorType::get({16}, rewriter.getI16Type());
+    auto i32x8 = VectorType::get({8}, rewriter.getI32Type());
+    Value ones = arith::ConstantOp::create(
+        rewriter, loc, DenseElementsAttr::get(i16x16, int16_t(1)));
+    Value halves[2];
+    for (int64_t h = 0; h < 2; ++h) {
+      auto half = [&](Value v) -> Value {
+        return vector::ExtractStridedSliceOp::create(
+            rewriter, loc, v, ArrayRef<int64_t>{h * 32}, ArrayRef<int64_t>{32},
+            ArrayRef<int64_t>{1});
+      };
+      auto call = [&](Type type, const char *name, Value x, Value y) -> Value {
+        return LLVM::CallIntrinsicOp::create(rewriter, loc, type,
+                                             rewriter.getStringAttr(name),
+                                             ValueRange{x, y})
+            .getResult(0);
+      };
+      Value pairs = call(i16x16, "llvm.x86.avx2.pmadd.ub.sw", half(op.getA()),
+                         half(op.getB()));
+      halves[h] = call(i32x8, "llvm.x86.avx2.pmadd.wd", pairs, ones);
+    }
+    SmallVector<int64_t> both = llvm::to_vector(llvm::seq<int64_t>(16));
+    Value sums =
+        vector::ShuffleOp::create(rewriter, loc, halves[0], halves[1], both);
+    rewriter.replaceOpWithNewOp<arith::AddIOp>(op, op.getAcc(), sums);
     return success();
   }
 };
@@ -72,26 +115,28 @@ struct TruncateF16C : OpRewritePattern<TruncateF16Op> {
   }
 };
 
-/// Which pattern needs which features.
+/// Which pattern needs which features. Of two that fit the later one is taken.
 struct Row {
   llvm::StringLiteral feature;
-  void (*add)(RewritePatternSet &);
+  void (*add)(RewritePatternSet &, PatternBenefit);
 };
 
-template <typename... Patterns> void add(RewritePatternSet &patterns) {
-  patterns.add<Patterns...>(patterns.getContext(), kIsaBenefit);
+template <typename... Patterns>
+void add(RewritePatternSet &patterns, PatternBenefit benefit) {
+  patterns.add<Patterns...>(patterns.getContext(), benefit);
 }
 
 } // namespace
 
 static constexpr Row kRows[] = {
+    {"avx2", add<DotAVX2>},
     {"avx512vnni", add<DotVNNI>},
     {"f16c", add<ExtendF16C, TruncateF16C>},
 };
 
 void mlir::bitnet::populateX86MicroOps(const Cpu &cpu,
                                        RewritePatternSet &patterns) {
-  for (const Row &row : kRows)
+  for (auto [i, row] : llvm::enumerate(kRows))
     if (cpu.hasFeature(row.feature))
-      row.add(patterns);
+      row.add(patterns, PatternBenefit(kIsaBenefit + i));
 }

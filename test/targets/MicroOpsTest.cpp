@@ -25,6 +25,14 @@ func.func @dot(%acc: !llvm.ptr, %a: !llvm.ptr, %b: !llvm.ptr) {
   llvm.store %3, %acc {alignment = 1 : i64} : vector<16xi32>, !llvm.ptr
   return
 }
+func.func @dot_bound(%acc: !llvm.ptr, %a: !llvm.ptr, %b: !llvm.ptr) {
+  %0 = llvm.load %acc {alignment = 1 : i64} : !llvm.ptr -> vector<16xi32>
+  %1 = llvm.load %a {alignment = 1 : i64} : !llvm.ptr -> vector<64xi8>
+  %2 = llvm.load %b {alignment = 1 : i64} : !llvm.ptr -> vector<64xi8>
+  %3 = bitnet.dot_u8i8 %0, %1, %2 bound 128 : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  llvm.store %3, %acc {alignment = 1 : i64} : vector<16xi32>, !llvm.ptr
+  return
+}
 func.func @extend(%in: !llvm.ptr, %out: !llvm.ptr) {
   %0 = llvm.load %in {alignment = 1 : i64} : !llvm.ptr -> vector<16xi16>
   %1 = bitnet.extend_f16 %0 : vector<16xi16> -> vector<16xf32>
@@ -104,16 +112,17 @@ protected:
 };
 } // namespace
 
-TEST_P(MicroOps, DotIsExact) {
-  auto *dot = jit->get<void(int32_t *, const uint8_t *, const int8_t *)>("dot");
+/// Random codes of up to `bound` and random columns; every other round only
+/// their extremes, in all combinations.
+static void checkDot(Jit &jit, const char *name, int bound) {
+  auto *dot = jit.get<void(int32_t *, const uint8_t *, const int8_t *)>(name);
   std::mt19937 random(1);
   for (int round = 0; round < 4000; ++round) {
     int32_t acc[16], expected[16];
     uint8_t a[64];
     int8_t b[64];
     for (int i = 0; i < 64; ++i) {
-      // Extremes in all combinations every other round: 4 * 255 * -128.
-      a[i] = round % 2 ? random() : random() % 2 ? 255 : 0;
+      a[i] = round % 2 ? random() % (bound + 1) : random() % 2 ? bound : 0;
       b[i] = round % 2 ? random() : random() % 2 ? -128 : 127;
     }
     for (int i = 0; i < 16; ++i) {
@@ -126,6 +135,11 @@ TEST_P(MicroOps, DotIsExact) {
     ASSERT_EQ(std::memcmp(acc, expected, sizeof acc), 0) << "round " << round;
   }
 }
+
+TEST_P(MicroOps, DotIsExact) { checkDot(*jit, "dot", 255); }
+
+// 128 * -128 twice is the least that 16 bits hold.
+TEST_P(MicroOps, DotOfSmallCodesIsExact) { checkDot(*jit, "dot_bound", 128); }
 
 TEST_P(MicroOps, DotWrapsAround) {
   auto *dot = jit->get<void(int32_t *, const uint8_t *, const int8_t *)>("dot");

@@ -1,4 +1,5 @@
 // RUN: bitnet-opt %s --bitnet-lower-micro-ops=target=znver4 | FileCheck %s --check-prefix=ZNVER4
+// RUN: bitnet-opt %s --bitnet-lower-micro-ops=target=x86-64-v3 | FileCheck %s --check-prefix=V3
 // RUN: bitnet-opt %s --bitnet-lower-micro-ops=target=generic | FileCheck %s --check-prefix=GENERIC
 
 // ZNVER4-LABEL: func.func @dot
@@ -7,6 +8,27 @@
 // GENERIC-NOT: llvm.x86
 // GENERIC: arith.muli
 func.func @dot(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<64xi8>) -> vector<16xi32> {
+  %r = bitnet.dot_u8i8 %acc, %a, %b : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  return %r : vector<16xi32>
+}
+
+// AVX2 adds pairs of products in 16 bits where codes are small enough.
+// ZNVER4-LABEL: func.func @small_codes
+// ZNVER4: llvm.x86.avx512.vpdpbusd.512
+// V3-LABEL: func.func @small_codes
+// V3-COUNT-2: llvm.x86.avx2.pmadd.ub.sw
+// GENERIC-LABEL: func.func @small_codes
+// GENERIC-NOT: llvm.x86
+func.func @small_codes(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<64xi8>) -> vector<16xi32> {
+  %r = bitnet.dot_u8i8 %acc, %a, %b bound 128 : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  return %r : vector<16xi32>
+}
+
+// Not otherwise: two products of 255 do not fit.
+// V3-LABEL: func.func @full_bytes
+// V3-NOT: pmadd.ub.sw
+// V3: return
+func.func @full_bytes(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<64xi8>) -> vector<16xi32> {
   %r = bitnet.dot_u8i8 %acc, %a, %b : vector<16xi32>, vector<64xi8>, vector<64xi8>
   return %r : vector<16xi32>
 }
