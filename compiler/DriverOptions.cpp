@@ -230,7 +230,8 @@ void bitnetc::printHelp(llvm::raw_ostream &os) {
 
   bitnetc PATH [options]
 
-PATH is a Hugging Face directory (config.json and safetensors) or a model.json.
+PATH is a Hugging Face directory (config.json and safetensors), a GGUF file or
+a model.json.
 
   bitnetc models/bitnet-2b -o assistant     # a program for this machine
   ./assistant run "Once upon a time"        # ./assistant --help tells more
