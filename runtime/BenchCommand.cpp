@@ -31,6 +31,8 @@ struct Spread {
 
 struct BenchResult {
   Spread load, firstToken, prefill, decode;
+  Spread read;  ///< Bytes per second of reading the weights alone.
+  Spread share; ///< Of it that decoding reaches, round by round.
   uint64_t peakBytes = 0;
   unsigned threads = 0;
 };
@@ -107,7 +109,7 @@ static double measureLoad(int64_t threads) {
 
 static bool measure(const bitnet_model &model, const BenchArguments &arguments,
                     BenchResult &result, std::string *error) {
-  std::vector<double> load, firstToken, prefill, decode;
+  std::vector<double> load, firstToken, prefill, decode, read, share;
   for (int64_t i = 0; i < arguments.repeat; ++i)
     if (double seconds = measureLoad(arguments.threads); seconds >= 0)
       load.push_back(seconds);
@@ -147,17 +149,27 @@ static bool measure(const bitnet_model &model, const BenchArguments &arguments,
       id = sampler.sample({session->logits(), model.vocab_size});
     }
     const double end = now();
+    const double bandwidth = session->readWeights();
     if (round == 0)
       continue;
     firstToken.push_back(first - start);
     prefill.push_back(static_cast<double>(arguments.prompt) / (first - start));
-    if (arguments.generate)
-      decode.push_back(static_cast<double>(arguments.generate) / (end - first));
+    if (!arguments.generate)
+      continue;
+    decode.push_back(static_cast<double>(arguments.generate) / (end - first));
+    if (bandwidth > 0) {
+      read.push_back(bandwidth);
+      share.push_back(decode.back() *
+                      static_cast<double>(model.weight_bytes_per_token) /
+                      bandwidth);
+    }
   }
   result.load = spreadOf(load);
   result.firstToken = spreadOf(firstToken);
   result.prefill = spreadOf(prefill);
   result.decode = spreadOf(decode);
+  result.read = spreadOf(read);
+  result.share = spreadOf(share);
   result.peakBytes = peakMemory();
   return true;
 }
@@ -196,9 +208,11 @@ static void print(const bitnet_model &model, const BenchArguments &arguments,
     text += asJson("decode_tokens_per_second", result.decode, 1);
     text += " \"weight_bytes_per_token\": " +
             std::to_string(model.weight_bytes_per_token) +
-            ",\n \"decode_gb_per_second\": " + jsonNumber(bandwidth) +
-            ",\n \"peak_memory_bytes\": " + std::to_string(result.peakBytes) +
-            "\n}";
+            ",\n \"decode_gb_per_second\": " + jsonNumber(bandwidth) + ",\n";
+    text += asJson("read_gb_per_second", result.read, 1e-9);
+    text += asJson("share_of_read_bandwidth", result.share, 1);
+    text +=
+        " \"peak_memory_bytes\": " + std::to_string(result.peakBytes) + "\n}";
     puts(text.c_str());
     return;
   }
@@ -210,6 +224,10 @@ static void print(const bitnet_model &model, const BenchArguments &arguments,
   printRow("decode", result.decode, 1, "tokens/s");
   printf("%-18s %10.2f MB a token, %.2f GB/s\n", "weights read",
          weightBytes * 1e-6, bandwidth);
+  if (result.read.median > 0)
+    printf("%-18s %10.2f GB/s reading the same bytes alone; decode reaches "
+           "%.0f %% of it\n",
+           "limit", result.read.median * 1e-9, result.share.median * 100);
   printf("%-18s %10.1f MB\n", "peak memory",
          static_cast<double>(result.peakBytes) * 1e-6);
 }

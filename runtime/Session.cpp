@@ -1,6 +1,7 @@
 //===- Session.cpp - A model with memory and threads ----------------------===//
 
 #include "runtime/Session.h"
+#include "runtime/ReadBandwidth.h"
 #include <algorithm>
 #include <numeric>
 
@@ -94,6 +95,13 @@ void Session::step(const bitnet_batch &batch) {
   team->run([&](bitnet_team *threads, uint32_t thread) {
     model.step(&model, &context, &batch, out, threads, thread);
   });
+}
+
+double Session::readWeights() {
+  if (model.weights_end <= model.weights_begin)
+    return 0;
+  return measureReadBandwidth(*team, context.weights,
+                              model.weights_end - model.weights_begin);
 }
 
 bool Session::append(int32_t sequence, std::span<const int32_t> tokens,

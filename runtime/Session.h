@@ -66,6 +66,10 @@ public:
   /// kv().prepareWrite. For schedulers that mix sequences.
   void step(const bitnet_batch &batch);
 
+  /// Bytes per second with which these threads read the weights and do nothing
+  /// else (ReadBandwidth.h); 0 if the model has none of its own.
+  double readWeights();
+
   /// Row of the last step: vocab_size floats, aligned.
   const float *logits(uint32_t row = 0) const {
     return reinterpret_cast<const float *>(logitsMemory.data()) +
