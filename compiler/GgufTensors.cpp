@@ -39,8 +39,8 @@ constexpr NameRow parts[] = {
     {"ffn_sub_norm", "mlp.ffn_sub_norm"},
     {"ffn_down", "mlp.down_proj"},
 };
-constexpr NameRow suffixes[] = {
-    {"weight", "weight"}, {"scale", "weight_scale"}, {"bias", "bias"}};
+constexpr NameRow suffixes[] = {{"weight", "weight"},
+                                {"scale", "weight_scale"}};
 
 StringRef translate(ArrayRef<NameRow> rows, StringRef name) {
   for (const NameRow &row : rows)
