@@ -1,0 +1,27 @@
+//===- TemplateCompiler.h - Chat template to blob ---------------*- C++ -*-===//
+//
+// The compile-time half of chat templates: Jinja source in, the checked tree of
+// runtime/abi/template_blob.h out. The language is what chat templates use,
+// with the settings of Hugging Face's transformers (trim_blocks, lstrip_blocks,
+// break and continue, generation blocks). Free of LLVM, so that the runtime's
+// tests use it too.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNETC_COMPILER_TEMPLATE_TEMPLATECOMPILER_H
+#define BITNETC_COMPILER_TEMPLATE_TEMPLATECOMPILER_H
+
+#include <string>
+#include <string_view>
+
+namespace bitnetc {
+
+struct CompiledTemplate {
+  std::string blob;  ///< Align it to 8 bytes.
+  std::string error; ///< "line N: ..."; empty on success.
+};
+
+CompiledTemplate compileTemplate(std::string_view source);
+
+} // namespace bitnetc
+
+#endif // BITNETC_COMPILER_TEMPLATE_TEMPLATECOMPILER_H
