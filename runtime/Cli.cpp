@@ -23,6 +23,7 @@ struct CommandRow {
 
 static constexpr CommandRow commands[] = {
     {"run", runCommand, "write the continuation of a prompt"},
+    {"chat", chatCommand, "hold a conversation"},
     {"bench", benchCommand, "measure load time, prefill and decode speed"},
     {"info", infoCommand, "say what this program holds"},
     {"tokenize", tokenizeCommand, "turn text into token ids and back"},

@@ -34,7 +34,8 @@ int runProgram(const bitnet_model &model, int argc, char **argv);
 using Arguments = std::vector<std::string>;
 using Command = int(const bitnet_model &model, const std::string &program,
                     const Arguments &arguments);
-Command runCommand, benchCommand, infoCommand, tokenizeCommand, evalCommand;
+Command runCommand, chatCommand, benchCommand, infoCommand, tokenizeCommand,
+    evalCommand;
 
 /// Start-up and nothing else, for bench to measure from outside.
 int readyProbe(const bitnet_model &model, const Arguments &arguments);
@@ -48,6 +49,9 @@ int parseOptions(Options &options, const std::string &program,
 
 /// Adds --threads; the default is BITNET_THREADS or 0 (one per CPU).
 void addThreads(Options &options, int64_t &threads);
+struct SamplerOptions;
+/// Adds --temp, --top-k and so on.
+void addSampling(Options &options, SamplerOptions &sampler);
 /// False with an error if BITNET_THREADS is not a number.
 bool defaultThreads(int64_t &threads, std::string *error);
 

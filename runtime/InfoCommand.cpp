@@ -2,6 +2,7 @@
 
 #include "runtime/Cli.h"
 #include "runtime/CpuFeatures.h"
+#include "runtime/TemplateBlob.h"
 #include <cstdio>
 
 namespace bitnet {
@@ -81,6 +82,17 @@ static std::string tokenizerKind(const bitnet_model &model) {
   return kind + ", " + std::to_string(blob.vocabSize()) + " tokens";
 }
 
+static std::string templateKind(const bitnet_model &model) {
+  if (model.chat_template.size == 0)
+    return "none";
+  TemplateBlob blob;
+  std::string error;
+  if (!blob.open(model.chat_template.data, model.chat_template.size, &error))
+    return error;
+  return "Jinja, " + std::to_string(blob.header().source_size) +
+         " bytes of source";
+}
+
 int infoCommand(const bitnet_model &model, const std::string &program,
                 const Arguments &arguments) {
   bool json = false;
@@ -123,6 +135,7 @@ int infoCommand(const bitnet_model &model, const std::string &program,
   report.text("model_hash", hex(model.model_hash, sizeof(model.model_hash)));
   report.text("tokenizer", tokenizerKind(model));
   report.number("tokenizer_bytes", model.tokenizer.size);
+  report.text("chat_template", templateKind(model));
   report.number("chat_template_bytes", model.chat_template.size);
   report.print();
   return ExitOk;

@@ -139,22 +139,7 @@ int runCommand(const bitnet_model &model, const std::string &program,
   options.value("-n, --max-tokens", run.maxTokens, "N",
                 "stop after N new tokens (256); -1: when the context is full",
                 -1, INT32_MAX);
-  options.value("--temp", run.sampler.temperature, "T",
-                "randomness (0.8); 0 always takes the best token", 0, 1000);
-  options.value("--top-k", run.sampler.topK, "K",
-                "choose among the K best tokens (40); 0: all", 0, INT32_MAX);
-  options.value("--top-p", run.sampler.topP, "P",
-                "choose among the best tokens that hold the share P (0.95)", 0,
-                1);
-  options.value("--min-p", run.sampler.minP, "P",
-                "drop tokens less likely than P times the best (0.05)", 0, 1);
-  options.value("--repeat-penalty", run.sampler.repeatPenalty, "R",
-                "make tokens of the last 64 less likely (1.0: off)", 0.01f,
-                100);
-  options.value("--repeat-last-n", run.sampler.repeatLastN, "N",
-                "how far back that looks (64); -1: all, 0: off", -1, INT32_MAX);
-  options.value("-s, --seed", run.sampler.seed, "SEED",
-                "the same seed gives the same text (0)");
+  addSampling(options, run.sampler);
   options.flag("--greedy", greedy, "the same as --temp 0");
   options.value("-c, --ctx", run.context, "N",
                 "context length in tokens; default: all the model has", 1,

@@ -6,13 +6,17 @@
 #include <cstring>
 #include <unistd.h>
 
-// The tokenizer as bitnetc would put it there.
+// Tokenizer and chat template as bitnetc would put them there.
 __asm__(".section .rodata.fake_blob, \"a\"\n"
         ".balign 64\n"
         "fake_blob: .incbin \"" FAKE_BLOB "\"\n"
         "fake_blob_end:\n"
+        ".balign 64\n"
+        "fake_template: .incbin \"" FAKE_TEMPLATE "\"\n"
+        "fake_template_end:\n"
         ".previous\n");
-extern "C" const uint8_t fake_blob[], fake_blob_end[];
+extern "C" const uint8_t fake_blob[], fake_blob_end[], fake_template[],
+    fake_template_end[];
 
 static const int32_t endTokens[] = {bitnet::test::endToken};
 alignas(64) static const uint8_t weights[64] = {1, 2, 3};
@@ -133,6 +137,8 @@ static bitnet_model makeModel() {
   m.weights_begin = reinterpret_cast<uintptr_t>(weights);
   m.weights_end = m.weights_begin + sizeof(weights);
   m.tokenizer = {fake_blob, static_cast<uint64_t>(fake_blob_end - fake_blob)};
+  m.chat_template = {fake_template,
+                     static_cast<uint64_t>(fake_template_end - fake_template)};
   m.bos_token = bitnet::test::beginToken;
   m.num_eos_tokens = 1;
   m.eos_tokens = endTokens;
