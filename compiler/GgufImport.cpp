@@ -21,17 +21,18 @@ namespace {
 struct Architecture {
   StringRef name; ///< general.architecture, and what its keys start with.
   bool subNorms;
+  bool headNorm;
   Activation activation;
   bool permuted; ///< Rows of q and k are in the order of interleaved rope.
   bool master;   ///< Ternary by definition: floats are master weights.
 };
 
 constexpr Architecture architectures[] = {
-    {"llama", false, Activation::SiLU, true, false},
-    {"qwen3", false, Activation::SiLU, false, false},
-    {"bitnet", true, Activation::SiLU, false, true},
-    {"bitnet-b1.58", true, Activation::ReLU2, false, true},
-    {"bitnet-25", true, Activation::ReLU2, false, true},
+    {"llama", false, false, Activation::SiLU, true, false},
+    {"qwen3", false, true, Activation::SiLU, false, false},
+    {"bitnet", true, false, Activation::SiLU, false, true},
+    {"bitnet-b1.58", true, false, Activation::ReLU2, false, true},
+    {"bitnet-25", true, false, Activation::ReLU2, false, true},
 };
 
 Expected<const Architecture *> findArchitecture(const gguf::File &file,
@@ -172,6 +173,7 @@ Expected<Model> importGguf(StringRef path) {
   Model model;
   model.name = sys::path::stem(path).str();
   model.attentionSubNorm = model.ffnSubNorm = row.subNorms;
+  model.headNorm = row.headNorm;
   model.activation = row.activation;
   GgufKeys keys(file, path, row.name.str() + ".");
   readShape(keys, model);

@@ -31,6 +31,8 @@ constexpr NameRow parts[] = {
     {"attn_q", "self_attn.q_proj"},
     {"attn_k", "self_attn.k_proj"},
     {"attn_v", "self_attn.v_proj"},
+    {"attn_q_norm", "self_attn.q_norm"},
+    {"attn_k_norm", "self_attn.k_norm"},
     {"attn_sub_norm", "self_attn.attn_sub_norm"},
     {"attn_output", "self_attn.o_proj"},
     {"ffn_norm", "post_attention_layernorm"},
@@ -73,7 +75,8 @@ std::string layerTensor(const Model &m, StringRef name) {
   if (to.empty() || end.empty())
     return "";
   if ((part == "attn_sub_norm" && !m.attentionSubNorm) ||
-      (part == "ffn_sub_norm" && !m.ffnSubNorm))
+      (part == "ffn_sub_norm" && !m.ffnSubNorm) ||
+      ((part == "attn_q_norm" || part == "attn_k_norm") && !m.headNorm))
     return "";
   return layerName(layer, (to + "." + end).str());
 }
@@ -164,16 +167,14 @@ Error addGgufTensors(Model &m, const gguf::File &file, StringRef path,
         return error;
       continue;
     }
-    if (name.ends_with(".attn_q_norm.weight") ||
-        name.ends_with(".attn_k_norm.weight"))
-      return tensorError(path, name, "norms of q and k are not supported yet");
+    if (name.ends_with(".bias"))
+      return tensorError(path, name, "biases are not supported yet");
     std::string to = translate(globals, name).str();
     if (to.empty())
       to = layerTensor(m, name);
     if (to.empty())
       return tensorError(path, name,
-                         "is not understood, and could change the "
-                         "model");
+                         "is not understood, and could change the model");
     auto ref = reference(tensor, path);
     if (!ref)
       return ref.takeError();
@@ -192,7 +193,8 @@ Error setGgufQuantization(Model &m, StringRef fileBytes, bool mayBeMaster) {
   q.scale = ScaleKind::Tensor;
   q.scaleOp = ScaleOp::Multiply;
   q.packing = Packing::Gguf;
-  bool allBinary = true;
+  // Groups of the smallest size that a matrix needs divide those of the others.
+  bool allBinary = true, allHalf = true;
   for (int64_t i = 0; i < m.numLayers; ++i)
     for (const LinearShape &linear : layerLinears(m)) {
       const TensorRef &ref =
@@ -216,9 +218,21 @@ Error setGgufQuantization(Model &m, StringRef fileBytes, bool mayBeMaster) {
                                typeName(ref) +
                                " with other values: this is not a 1-bit model");
       allBinary &= kind->weight == WeightQuant::Binary;
-      if (kind->scale == ScaleKind::Row)
-        q.scale = ScaleKind::Row;
+      allHalf &= kind->halfScales &&
+                 !m.tensors.count(layerName(i, linear.name + ".weight_scale"));
+      q.scale = std::max(q.scale, kind->scale);
+      if (kind->scale == ScaleKind::Group)
+        q.group = q.group ? std::min(q.group, kind->group) : kind->group;
     }
+  q.halfScales = q.scale == ScaleKind::Group && allHalf;
+  for (const LinearShape &linear : layerLinears(m))
+    if (q.group && linear.cols % q.group)
+      return tensorError(
+          m.tensors.at(layerName(0, linear.name + ".weight")).file,
+          ("blk.0." + translateBack(parts, linear.name) + ".weight").str(),
+          "rows of " + Twine(linear.cols) +
+              " cannot have scales for groups of " + Twine(q.group) +
+              " columns, as other matrices of the model have");
   q.weight = allBinary ? WeightQuant::Binary : WeightQuant::Ternary;
   return Error::success();
 }

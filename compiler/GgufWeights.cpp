@@ -35,52 +35,52 @@ static int64_t storedRow(const TensorRef &ref, int64_t row) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// Scales of a matrix, in the order of the file. A ternary group whose scale is
-/// 0 is zeros under any scale, so it agrees with all others.
+/// Scales of a matrix in the order of the file: one, one a row, or all of them.
 struct Scales {
-  std::vector<float> rows;
-  bool sameInAll = true;
+  ScaleKind kind = ScaleKind::Tensor;
+  std::vector<float> values;
 };
 } // namespace
 
+/// The value that all scales share. A ternary group whose scale is 0 is zeros
+/// under any scale, so with `zeroIsAny` it agrees with all others.
+static std::optional<float> common(ArrayRef<float> scales, bool zeroIsAny) {
+  std::optional<float> shared;
+  for (float scale : scales) {
+    if (scale == 0 && zeroIsAny)
+      continue;
+    if (shared && scale != *shared)
+      return std::nullopt;
+    shared = scale;
+  }
+  return shared.value_or(0);
+}
+
 static Expected<Scales> readScales(const TensorRef &ref,
                                    const gguf::BlockMatrix &blocks) {
-  const auto count = static_cast<uint64_t>(ref.shape[0]);
+  const auto rows = static_cast<uint64_t>(ref.shape[0]);
   const auto cols = static_cast<uint64_t>(ref.shape[1]);
-  Scales scales;
-  scales.rows.reserve(count);
-  // 0 stands for: any.
-  const bool zeroIsAny = blocks.isTernary();
-  std::optional<float> common;
-  for (uint64_t row = 0; row < count; ++row) {
-    std::optional<float> own;
+  const uint64_t groups = cols / blocks.groupSize();
+  std::vector<float> all;
+  all.reserve(rows * groups);
+  for (uint64_t row = 0; row < rows; ++row)
     for (uint64_t c = 0; c < cols; c += blocks.groupSize()) {
-      const float d = blocks.scale(row, c);
-      if (!std::isfinite(d))
+      all.push_back(blocks.scale(row, c));
+      if (!std::isfinite(all.back()))
         return failure("the scale of row " + Twine(row) + ", column " +
                        Twine(c) + " is not finite");
-      if (d == 0 && zeroIsAny)
-        continue;
-      if (!own)
-        own = d;
-      if (d != *own)
-        return failure(typeName(ref) + " with a scale for each group of " +
-                       Twine(blocks.groupSize()) +
-                       " columns is not supported yet, and " + "row " +
-                       Twine(row) + " has different ones, " +
-                       std::to_string(*own) + " and " + std::to_string(d) +
-                       " at column " + Twine(c));
     }
-    scales.rows.push_back(own.value_or(0));
-    if (!own)
-      continue;
-    if (!common)
-      common = own;
-    scales.sameInAll &= *own == *common;
+  if (auto shared = common(all, blocks.isTernary()))
+    return Scales{ScaleKind::Tensor, {*shared}};
+  std::vector<float> ofRows;
+  for (uint64_t row = 0; row < rows; ++row) {
+    auto shared =
+        common(ArrayRef(all).slice(row * groups, groups), blocks.isTernary());
+    if (!shared)
+      return Scales{ScaleKind::Group, std::move(all)};
+    ofRows.push_back(*shared);
   }
-  if (scales.sameInAll)
-    scales.rows.assign(1, common.value_or(0));
-  return scales;
+  return Scales{ScaleKind::Row, std::move(ofRows)};
 }
 
 /// Floats that are -a, 0 and a only are ternary already; a, or nothing. (Were
@@ -133,7 +133,9 @@ Expected<GgufMatrixKind> ggufMatrixKind(const TensorRef &ref,
   if (!scales)
     return scales.takeError();
   kind.weight = blocks.isBinary() ? WeightQuant::Binary : WeightQuant::Ternary;
-  kind.scale = scales->sameInAll ? ScaleKind::Tensor : ScaleKind::Row;
+  kind.scale = scales->kind;
+  kind.group = static_cast<int64_t>(blocks.groupSize());
+  kind.halfScales = blocks.hasHalfScales();
   return kind;
 }
 
@@ -141,8 +143,26 @@ Expected<GgufMatrixKind> ggufMatrixKind(const TensorRef &ref,
 // Matrices
 //===----------------------------------------------------------------------===//
 
+/// As many scales as the model wants: those of a group of the file, of a row or
+/// of the matrix hold for all that the model has in its place.
+static void placeScales(const TensorRef &ref, const Scales &scales,
+                        const Quantization &quant, QuantizedMatrix &m) {
+  const int64_t rows = quant.scale == ScaleKind::Tensor ? 1 : m.rows;
+  const int64_t groups =
+      quant.scale == ScaleKind::Group ? m.cols / quant.group : 1;
+  const bool one = scales.kind == ScaleKind::Tensor;
+  const int64_t stored = int64_t(scales.values.size()) / m.rows;
+  m.scale.reserve(rows * groups);
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t g = 0; g < groups; ++g)
+      m.scale.push_back(scales.values[one ? 0
+                                          : storedRow(ref, row) * stored +
+                                                g * stored / groups]);
+}
+
 static Expected<QuantizedMatrix> readFloatMatrix(const TensorRef &ref,
-                                                 const uint8_t *data) {
+                                                 const uint8_t *data,
+                                                 const Quantization &quant) {
   QuantizedMatrix m;
   m.rows = ref.shape[0];
   m.cols = ref.shape[1];
@@ -154,20 +174,22 @@ static Expected<QuantizedMatrix> readFloatMatrix(const TensorRef &ref,
   if (auto scale = ternaryScale(w)) {
     for (size_t i = 0; i < w.size(); ++i)
       m.codes[i] = int8_t(w[i] > 0) - int8_t(w[i] < 0);
-    m.scale = {*scale};
+    placeScales(ref, {ScaleKind::Tensor, {*scale}}, quant, m);
     return m;
   }
   auto mean = float(meanAbs(w));
   if (!std::isfinite(mean))
     return failure("has weights that are not finite");
-  m.scale = {quantizeMaster(w, mean, WeightQuant::Ternary, m.codes.data())};
+  float scale = quantizeMaster(w, mean, WeightQuant::Ternary, m.codes.data());
+  placeScales(ref, {ScaleKind::Tensor, {scale}}, quant, m);
   return m;
 }
 
 Expected<QuantizedMatrix> readGgufMatrix(const TensorRef &ref,
-                                         const uint8_t *data) {
+                                         const uint8_t *data,
+                                         const Quantization &quant) {
   if (ref.format == gguf::Format::None)
-    return readFloatMatrix(ref, data);
+    return readFloatMatrix(ref, data, quant);
   gguf::BlockMatrix blocks = blocksOf(ref, data);
   auto scales = readScales(ref, blocks);
   if (!scales)
@@ -176,7 +198,6 @@ Expected<QuantizedMatrix> readGgufMatrix(const TensorRef &ref,
   m.rows = ref.shape[0];
   m.cols = ref.shape[1];
   m.codes.resize(size_t(m.rows) * size_t(m.cols));
-  m.scale.resize(scales->rows.size());
   for (int64_t row = 0; row < m.rows; ++row) {
     const int64_t from = storedRow(ref, row);
     int8_t *codes = m.codes.data() + row * m.cols;
@@ -189,11 +210,10 @@ Expected<QuantizedMatrix> readGgufMatrix(const TensorRef &ref,
       for (int64_t c = 0; c < m.cols; c += int64_t(blocks.groupSize()))
         if (blocks.scale(from, c) == 0)
           std::fill_n(codes + c, blocks.groupSize(), 0);
-    if (m.scale.size() > 1)
-      m.scale[row] = scales->rows[from];
   }
-  if (m.scale.size() == 1)
-    m.scale = scales->rows;
+  if (scales->kind > quant.scale)
+    return failure("has more scales than the model");
+  placeScales(ref, *scales, quant, m);
   return m;
 }
 

@@ -1,8 +1,8 @@
 //===- GgufWeights.h - Matrices of GGUF files ------------------*- C++ -*-===//
 //
 // Blocks of GGUF's types as what the compiler packs: ternary or binary codes
-// with one scale a matrix or a row. Types with a scale for each group of
-// columns qualify where those scales are equal.
+// with one scale a matrix, a row or a group of columns. Many files store more
+// scales than they have different ones; then the coarser kind is taken.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BITNETC_COMPILER_GGUFWEIGHTS_H
@@ -16,15 +16,19 @@ namespace bitnetc {
 struct GgufMatrixKind {
   WeightQuant weight = WeightQuant::Ternary;
   ScaleKind scale = ScaleKind::Tensor;
-  bool master = false; ///< Floats that have to be quantised.
+  int64_t group = 0;       ///< Columns, if scales are for groups of them.
+  bool halfScales = false; ///< Scales are stored as f16.
+  bool master = false;     ///< Floats that have to be quantised.
 };
 
 /// Errors name no tensor. `data` holds the bytes of `ref`, a matrix.
 llvm::Expected<GgufMatrixKind> ggufMatrixKind(const TensorRef &ref,
                                               const uint8_t *data);
 
+/// With as many scales as `quant` says.
 llvm::Expected<QuantizedMatrix> readGgufMatrix(const TensorRef &ref,
-                                               const uint8_t *data);
+                                               const uint8_t *data,
+                                               const Quantization &quant);
 
 /// Elements [begin, end), at most all; whole rows.
 std::vector<float> readBlockValues(const TensorRef &ref, const uint8_t *data,

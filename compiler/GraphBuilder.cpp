@@ -38,7 +38,8 @@ private:
   // Weights are added to the record that is open; the reference is returned.
   SymbolRefAttr addWeight(StringRef name, WeightQuant quant,
                           ArrayRef<int64_t> shape, int64_t scaleRows,
-                          bool positive, StringRef source);
+                          bool positive, StringRef source, int64_t group = 0,
+                          bool halfScales = false);
   SymbolRefAttr addVector(StringRef name, int64_t size, StringRef source);
   SymbolRefAttr addLinear(StringRef name, int64_t n, int64_t k,
                           StringRef source);
@@ -46,6 +47,7 @@ private:
   /// A norm of the layer with its gain and, if the model has one, its bias.
   Value norm(StringRef name, Value input, StringRef source);
   Value linear(StringRef name, Value input, int64_t n, StringRef source);
+  Value headNormIfAny(StringRef name, Value input, StringRef source);
   Value ropeIfAny(Value input);
 
   void buildStep();
@@ -65,14 +67,15 @@ private:
 SymbolRefAttr GraphBuilder::addWeight(StringRef name, WeightQuant quant,
                                       ArrayRef<int64_t> shape,
                                       int64_t scaleRows, bool positive,
-                                      StringRef source) {
+                                      StringRef source, int64_t group,
+                                      bool halfScales) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(&record.getBody().front());
   auto weight = WeightOp::create(
       b, loc, b.getStringAttr(name),
       WeightQuantAttr::get(b.getContext(), quant),
       b.getDenseI64ArrayAttr(shape), b.getI64IntegerAttr(scaleRows),
-      b.getI64IntegerAttr(0), UnitAttr(),
+      b.getI64IntegerAttr(group), halfScales ? b.getUnitAttr() : UnitAttr(),
       positive ? b.getUnitAttr() : UnitAttr(), b.getStringAttr(source),
       LayoutAttr(), IntegerAttr(), IntegerAttr());
   return SymbolRefAttr::get(record.getSymNameAttr(),
@@ -106,8 +109,11 @@ SymbolRefAttr GraphBuilder::addLinear(StringRef name, int64_t n, int64_t k,
   WeightQuant quant = model.quant.weight == bitnetc::WeightQuant::Binary
                           ? WeightQuant::Binary
                           : WeightQuant::Ternary;
-  int64_t scaleRows = model.quant.scale == ScaleKind::Row ? n : 1;
-  return addWeight(name, quant, {n, k}, scaleRows, false, source);
+  int64_t scaleRows = model.quant.scale == ScaleKind::Tensor ? 1 : n;
+  bool groups = model.quant.scale == ScaleKind::Group;
+  return addWeight(name, quant, {n, k}, scaleRows, false, source,
+                   groups ? model.quant.group : 0,
+                   groups && model.quant.halfScales);
 }
 
 Value GraphBuilder::norm(StringRef name, Value input, StringRef source) {
@@ -128,6 +134,16 @@ Value GraphBuilder::linear(StringRef name, Value input, int64_t n,
                         : InputQuant::Int8;
   return LinearOp::create(b, loc, rows(n), input, addLinear(name, n, k, source),
                           kind);
+}
+
+Value GraphBuilder::headNormIfAny(StringRef name, Value input,
+                                  StringRef source) {
+  if (!model.headNorm)
+    return input;
+  SymbolRefAttr gain = addVector(name, model.headDim, source);
+  return HeadNormOp::create(b, loc, input.getType(), input, gain,
+                            b.getF32FloatAttr(model.normEps),
+                            b.getI64IntegerAttr(model.headDim));
 }
 
 Value GraphBuilder::ropeIfAny(Value input) {
@@ -158,6 +174,8 @@ void GraphBuilder::buildLayer() {
   Value q = linear("q_proj", n, qSize, source("self_attn.q_proj"));
   Value k = linear("k_proj", n, kvSize, source("self_attn.k_proj"));
   Value v = linear("v_proj", n, kvSize, source("self_attn.v_proj"));
+  q = headNormIfAny("q_norm", q, source("self_attn.q_norm.weight"));
+  k = headNormIfAny("k_norm", k, source("self_attn.k_norm.weight"));
   q = ropeIfAny(q);
   k = ropeIfAny(k);
   KVAppendOp::create(b, loc, k, v, model.headDim);

@@ -49,7 +49,8 @@ enum class RopeKind { None, Half, Interleaved };
 enum class WeightQuant { Binary, Ternary, Float };
 /// How a linear quantises its input: not at all, int8 per token, or its sign.
 enum class InputQuant { None, Int8, Sign };
-enum class ScaleKind { Tensor, Row };
+/// What shares a scale: all of a matrix, a row, or a group of columns of a row.
+enum class ScaleKind { Tensor, Row, Group };
 /// y = dot * scale (Multiply) or y = dot / scale (Divide).
 enum class ScaleOp { Multiply, Divide };
 /// How weight values lie in the file.
@@ -94,6 +95,8 @@ struct Quantization {
   ScaleKind scale = ScaleKind::Tensor;
   ScaleOp scaleOp = ScaleOp::Multiply;
   Packing packing = Packing::HF2Bit;
+  int64_t group = 0;       ///< Columns, if scales are for groups of them.
+  bool halfScales = false; ///< Every scale for a group is an f16 number.
 };
 
 struct Model {
@@ -114,6 +117,7 @@ struct Model {
                          ///< threshold of a sign that follows.
   bool attentionSubNorm = false; ///< RMSNorm between attention and o_proj.
   bool ffnSubNorm = false;       ///< RMSNorm between activation and down_proj.
+  bool headNorm = false; ///< RMSNorm of each head of q and k, before rope.
   Activation activation = Activation::SiLU;
   bool gatedFFN = true;
 

@@ -30,6 +30,10 @@ std::vector<LinearShape> layerLinears(const Model &m) {
 
 std::vector<NormShape> layerNorms(const Model &m) {
   std::vector<NormShape> norms = {{"input_layernorm", m.hiddenSize}};
+  if (m.headNorm) {
+    norms.push_back({"self_attn.q_norm", m.headDim});
+    norms.push_back({"self_attn.k_norm", m.headDim});
+  }
   if (m.attentionSubNorm)
     norms.push_back({"self_attn.attn_sub_norm", m.numHeads * m.headDim});
   norms.push_back({"post_attention_layernorm", m.hiddenSize});

@@ -128,11 +128,9 @@ struct WeightReader::Impl {
       return error(name, &ref,
                    "expected shape " + shapeText({shape.rows, shape.cols}) +
                        ", found " + shapeText(ref.shape));
-    auto m = readGgufMatrix(ref, *data);
+    auto m = readGgufMatrix(ref, *data, model.quant);
     if (!m)
       return error(name, &ref, toString(m.takeError()));
-    if (m->scale.size() > 1 && model.quant.scale != ScaleKind::Row)
-      return error(name, &ref, "has a scale a row, the model one a matrix");
     if (!model.tensors.count(scaleName))
       return m;
     auto scale = floats(scaleName, 0, UINT64_MAX);

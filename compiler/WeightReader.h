@@ -14,8 +14,9 @@
 namespace bitnetc {
 
 /// A quantised matrix W[rows][cols] = codes * scale: codes in {-1,0,1}
-/// (ternary) or {-1,1} (binary), row-major; scale has 1 or `rows` entries and
-/// always multiplies (a divide convention is inverted here, in double).
+/// (ternary) or {-1,1} (binary), row-major; scale has 1 entry, `rows`, or with
+/// groups of columns [rows][groups], and always multiplies (a divide convention
+/// is inverted here, in double).
 struct QuantizedMatrix {
   int64_t rows = 0, cols = 0;
   std::vector<int8_t> codes;

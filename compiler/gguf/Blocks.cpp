@@ -159,6 +159,9 @@ BlockMatrix::BlockMatrix(Format format, uint64_t rows, uint64_t cols,
 }
 
 bool BlockMatrix::isTernary() const { return decoder(format).ternary; }
+bool BlockMatrix::hasHalfScales() const {
+  return decoder(format).scaleAt >= 0 || typeOf(format).rowHeader == 2;
+}
 
 void BlockMatrix::codes(uint64_t row, int8_t *out) const {
   if (format == Format::I2_S)

@@ -21,6 +21,7 @@ public:
   /// no ternary matrix has.
   bool isTernary() const;
   bool isBinary() const { return format == Format::Q1_0; }
+  bool hasHalfScales() const; ///< Scales are stored as f16.
 
   void codes(uint64_t row, int8_t *out) const;
   /// Columns that share a scale; `cols` if it is one a row or less.

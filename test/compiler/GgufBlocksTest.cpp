@@ -15,10 +15,6 @@ using namespace bitnetc::test;
 
 namespace {
 
-constexpr Half halves[] = {
-    {0x3c00, 1.0f}, {0xb800, -0.5f}, {0x4248, 3.140625f}, {0x0001, 0x1p-24f}};
-const Half &half(size_t i) { return halves[i % std::size(halves)]; }
-
 struct Case {
   Format format;
   int low, high;

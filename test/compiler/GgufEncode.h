@@ -8,6 +8,7 @@
 
 #include "GgufWriter.h"
 #include "gtest/gtest.h"
+#include <iterator>
 
 namespace bitnetc::test {
 
@@ -29,6 +30,11 @@ struct Half {
   uint16_t bits;
   float value;
 };
+
+/// Some halves, to be scales.
+inline constexpr Half halves[] = {
+    {0x3c00, 1.0f}, {0xb800, -0.5f}, {0x4248, 3.140625f}, {0x0001, 0x1p-24f}};
+inline const Half &half(size_t i) { return halves[i % std::size(halves)]; }
 
 inline std::string encodeTQ1(const int8_t *w, Half d) {
   std::string bytes;

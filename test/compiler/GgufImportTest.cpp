@@ -217,17 +217,30 @@ TEST_F(GgufImport, LlamaUndoesThePermutation) {
 
 TEST_F(GgufImport, Qwen3) {
   Checkpoint c("qwen3");
-  EXPECT_EQ(import(c).rope, RopeKind::Half);
+  expectParts(refuse(c), {"\"blk.0.attn_q_norm.weight\" is missing"});
   c.tensors["blk.0.attn_q_norm.weight"] = constant(headDim, 1);
-  expectParts(refuse(c),
-              {"\"blk.0.attn_q_norm.weight\"", "q and k", "not supported yet"});
+  c.tensors["blk.0.attn_k_norm.weight"] = constant(headDim, 2);
+  Model m = import(c);
+  EXPECT_TRUE(m.headNorm);
+  EXPECT_EQ(m.rope, RopeKind::Half);
+  EXPECT_EQ(valueOf(WeightReader(m).readFloat(
+                "model.layers.0.self_attn.k_norm.weight")),
+            std::vector<float>(headDim, 2));
+  // Its rows are in Hugging Face's order already.
+  EXPECT_EQ(valueOf(WeightReader(m).readLinear(q)).codes,
+            someCodes(256 * width, -1, 1));
+  c.tensors["blk.0.attn_k_norm.weight"] = constant(width, 2);
+  expectParts(refuse(c), {"k_norm.weight", "[64]", "[256]"});
+  Checkpoint llama("llama");
+  llama.tensors["blk.0.attn_q_norm.weight"] = constant(headDim, 1);
+  expectParts(refuse(llama), {"attn_q_norm", "not understood"});
 }
 
 //===----------------------------------------------------------------------===//
 // Scales
 //===----------------------------------------------------------------------===//
 
-TEST_F(GgufImport, GroupScalesThatAreEqual) {
+TEST_F(GgufImport, GroupScales) {
   struct Type {
     uint32_t id;
     size_t block;
@@ -256,8 +269,9 @@ TEST_F(GgufImport, GroupScalesThatAreEqual) {
     ASSERT_EQ(matrix.scale.size(), inner);
     EXPECT_EQ(matrix.scale[0], 2.0f);
     EXPECT_EQ(matrix.scale[511], 1.0f);
-    // The other matrices then have one scale for all of their rows.
-    EXPECT_EQ(valueOf(WeightReader(model).readLinear(q)).scale.size(), 1u);
+    // So have the other matrices then.
+    EXPECT_EQ(valueOf(WeightReader(model).readLinear(q)).scale,
+              std::vector<float>(256, 0.5f));
 
     // A group of zeros has the scale 0, whatever its codes.
     encode([](size_t row, size_t) { return row == 3 ? zero : two; });
@@ -273,9 +287,19 @@ TEST_F(GgufImport, GroupScalesThatAreEqual) {
                          [](size_t row, size_t block) {
                            return row == 7 && block == 1 ? one : two;
                          });
-    expectParts(refuse(c),
-                {"\"blk.0.ffn_down.weight\"", "group", "not supported yet",
-                 "row 7", "2.0", "1.0", "column " + std::to_string(t.block)});
+    model = import(c);
+    EXPECT_EQ(model.quant.scale, ScaleKind::Group);
+    EXPECT_EQ(model.quant.group, int64_t(t.block));
+    EXPECT_FALSE(model.quant.halfScales); // I2_S has an f32.
+    WeightReader reader(model);
+    matrix = valueOf(reader.readLinear("model.layers.0.mlp.down_proj"));
+    EXPECT_EQ(matrix.codes, down);
+    const size_t groups = inner / t.block;
+    ASSERT_EQ(matrix.scale.size(), width * groups);
+    for (size_t i = 0; i < matrix.scale.size(); ++i)
+      EXPECT_EQ(matrix.scale[i], i == 7 * groups + 1 ? 1.0f : 2.0f) << i;
+    EXPECT_EQ(valueOf(reader.readLinear(q)).scale,
+              std::vector<float>(256 * width / t.block, 0.5f));
   }
 }
 
@@ -297,6 +321,50 @@ TEST_F(GgufImport, Binary) {
   EXPECT_EQ(valueOf(WeightReader(m).readLinear(up)).codes, codes);
   c.linear("attn_q", 256, width);
   EXPECT_EQ(import(c).quant.weight, WeightQuant::Ternary);
+}
+
+// Groups of 256, 128 and 64 columns in one model: all get the smallest.
+TEST_F(GgufImport, GroupsOfSeveralSizes) {
+  Checkpoint c("bitnet", true);
+  auto byGroup = [](size_t row, size_t group) { return half(row + group); };
+  Codes binary = someCodes(inner * width, 0, 1);
+  for (int8_t &code : binary)
+    code = code ? 1 : -1;
+  c.eachLinear([&](Matrix &m, size_t rows, size_t cols) {
+    m.type = 41;
+    m.bytes = encodeRows(binary, cols, 128, encodeQ1,
+                         [](size_t, size_t) { return one; });
+    m.bytes.resize(rows * cols / 128 * 18);
+  });
+  Codes ternary = someCodes(inner * width, -1, 1);
+  c.tensors["blk.0.ffn_up.weight"].bytes =
+      encodeRows(binary, width, 128, encodeQ1, byGroup);
+  EXPECT_EQ(import(c).quant.group, 128);
+  EXPECT_TRUE(import(c).quant.halfScales);
+  EXPECT_EQ(import(c).quant.weight, WeightQuant::Binary);
+  c.tensors["blk.0.ffn_down.weight"] = {
+      {width, inner}, 35, encodeRows(ternary, inner, 256, encodeTQ2, byGroup)};
+  c.tensors["blk.0.ffn_gate.weight"] = {
+      {inner, width}, 42, encodeRows(ternary, width, 64, encodeQ2, byGroup)};
+  Model m = import(c);
+  EXPECT_EQ(m.quant.group, 64);
+  EXPECT_TRUE(m.quant.halfScales);
+  EXPECT_EQ(m.quant.weight, WeightQuant::Ternary);
+  struct {
+    const char *name;
+    size_t cols, group;
+  } cases[] = {{"up_proj", width, 128},
+               {"down_proj", inner, 256},
+               {"gate_proj", width, 64}};
+  for (auto [name, cols, group] : cases) {
+    auto matrix = valueOf(
+        WeightReader(m).readLinear(std::string("model.layers.0.mlp.") + name));
+    ASSERT_EQ(matrix.scale.size(), matrix.codes.size() / 64) << name;
+    for (size_t i = 0; i < matrix.scale.size(); ++i) {
+      const size_t row = i / (cols / 64), col = i % (cols / 64) * 64;
+      ASSERT_EQ(matrix.scale[i], half(row + col / group).value) << name << i;
+    }
+  }
 }
 
 TEST_F(GgufImport, InvalidValues) {
