@@ -8,6 +8,7 @@
 #include "GraphBuilder.h"
 #include "Link.h"
 #include "Packer.h"
+#include "compiler/template/TemplateCompiler.h"
 #include "compiler/tokenizer/TokenizerCompiler.h"
 #include "passes/Pipeline.h"
 #include "runtime/abi/bitnet_abi.h"
@@ -181,9 +182,13 @@ Error Compilation::embedBlobs() {
       return blob.takeError();
     (*module)->setAttr("bitnet.tokenizer", StringAttr::get(&context, *blob));
   }
-  if (model.chatTemplate)
+  if (model.chatTemplate) {
+    CompiledTemplate compiled = compileTemplate(*model.chatTemplate);
+    if (!compiled.error.empty())
+      return createStringError("chat template, " + compiled.error);
     (*module)->setAttr("bitnet.chat_template",
-                       StringAttr::get(&context, *model.chatTemplate));
+                       StringAttr::get(&context, compiled.blob));
+  }
   return Error::success();
 }
 

@@ -1,6 +1,7 @@
 //===- bitnetc.cpp - The compiler's main function -------------------------===//
 
 #include "Driver.h"
+#include "RenderCommand.h"
 
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/InitLLVM.h"
@@ -9,6 +10,7 @@
 #include "llvm/Support/raw_ostream.h"
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 
 static void reportFatalError(void *, const char *reason, bool) {
   llvm::errs() << "bitnetc: internal error: " << reason << '\n';
@@ -35,6 +37,8 @@ int main(int argc, char **argv) {
   llvm::InitLLVM initialise(argc, argv);
   llvm::setBugReportMsg("bitnetc crashed: this is a defect of the compiler\n");
   llvm::install_fatal_error_handler(reportFatalError);
+  if (argc > 1 && std::strcmp(argv[1], "render") == 0)
+    return bitnetc::runRender({argv + 2, argv + argc});
   return bitnetc::runDriver(llvm::ArrayRef<const char *>(
       const_cast<const char **>(argv), static_cast<size_t>(argc)));
 }
