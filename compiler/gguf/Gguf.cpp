@@ -236,8 +236,10 @@ bool Parser::chooseTypes() {
         for (const TypeRow *type : before) {
           uint64_t size = 0;
           sentence += (type == before.front() ? " " : " or ") + describe(*type);
-          if (tensorBytes(*type, file.tensors[i].shape, size))
-            sentence += ", " + std::to_string(size) + " bytes";
+          sentence += tensorBytes(*type, file.tensors[i].shape, size)
+                          ? ", " + std::to_string(size) + " bytes"
+                          : ", which needs a multiple of " +
+                                std::to_string(type->elements) + " elements";
         }
         sentence += "; it has " + std::to_string(room) + " bytes";
         misfit = &sentence;

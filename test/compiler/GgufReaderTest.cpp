@@ -211,6 +211,12 @@ TEST(GgufReader, NumbersWithSeveralMeanings) {
                "1088 bytes", "it has 1024 bytes"});
   expectParts(refuse(file(134, 16 * 58)), {"IQ1_BN", "864", "928"});
 
+  // I2_S as a build for Arm writes it, which is not the usual layout either.
+  expectParts(
+      refuse(
+          GgufWriter().tensor("t", {3, 64}, 36, std::string(80, '\0')).file()),
+      {"I2_S", "multiple of 128 elements", "it has 80 bytes"});
+
   // So small that padding hides the difference, unless another tensor of the
   // same type tells.
   auto small = GgufWriter().tensor("t", {1, 128}, 42, std::string(36, '\0'));
