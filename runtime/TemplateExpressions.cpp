@@ -166,8 +166,7 @@ Value Machine::slice(const Node &node) {
   };
   if ((!isText && !object.isSequence()) || !usable(start) || !usable(stop) ||
       !usable(step))
-    return Value::undefined(std::string(typeName(object)) +
-                            " object cannot be sliced so");
+    return typeError("one cannot slice so a value of type", object);
   const int64_t stride = missing(step) ? 1 : step.asInt();
   if (stride == 0)
     return fail("slice step cannot be zero");

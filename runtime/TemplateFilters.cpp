@@ -483,6 +483,8 @@ Value Machine::filter(int which, const Value &value, Given given,
   case BITNET_TEMPLATE_FILTER_SELECTATTR:
     return selectItems(which, value, given, inner);
   case BITNET_TEMPLATE_FILTER_REPLACE: {
+    if (given.size() < 2)
+      return fail("replace needs what to replace and by what");
     const Value from = makeString(textOf(at(given, 0)));
     const Value to = makeString(textOf(at(given, 1)));
     const Value both[] = {from, to, has(given, 2) ? given[2] : missing};

@@ -102,6 +102,8 @@ std::string Parser::expectName() {
 }
 
 void Parser::expectBlockEnd() {
+  // Jinja lets a tag end like a line of Python.
+  skipOp(":");
   if (current().kind == Token::BlockEnd)
     advance();
   else
