@@ -98,10 +98,11 @@ Expected<TensorRef> reference(const gguf::Tensor &tensor, StringRef path) {
     ref.dtype = DType::BF16;
     break;
   case gguf::Format::None:
-    return tensorError(path, StringRef(tensor.name),
-                       "type " + gguf::describe(*tensor.type) +
-                           " is not supported; expected F32, F16, BF16, Q8_0, "
-                           "or a ternary or binary type");
+    return tensorError(
+        path, StringRef(tensor.name),
+        "type " + gguf::describe(*tensor.type) +
+            " is not supported; expected F32, F16, BF16, Q8_0, Q4_K, Q6_K, "
+            "or a ternary or binary type");
   default:
     ref.dtype = DType::U8;
     ref.format = tensor.type->format;

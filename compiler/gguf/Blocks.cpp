@@ -120,15 +120,55 @@ static void decodeI2S(const uint8_t *data, uint64_t first, uint64_t count,
   }
 }
 
+//===----------------------------------------------------------------------===//
+// Values of one block of a type that has more than a code and a scale
+//===----------------------------------------------------------------------===//
+
+/// f16 d, f16 m, 8 pairs of 6-bit numbers (s, t), 4-bit codes. Each pair has 32
+/// elements: d s code - m t.
+static void valuesQ4K(const uint8_t *bytes, float *out) {
+  const float d = halfAt(bytes), m = halfAt(bytes + 2);
+  const uint8_t *pairs = bytes + 4, *codes = bytes + 16;
+  for (int i = 0; i < 8; ++i) {
+    const int s =
+        i < 4 ? pairs[i] & 63 : (pairs[i + 4] & 15) | (pairs[i - 4] >> 6) << 4;
+    const int t =
+        i < 4 ? pairs[i + 4] & 63 : pairs[i + 4] >> 4 | (pairs[i] >> 6) << 4;
+    const float scale = d * float(s), offset = m * float(t);
+    for (int j = 0; j < 32; ++j) {
+      const int code = (codes[i / 2 * 32 + j] >> i % 2 * 4) & 15;
+      out[32 * i + j] = scale * float(code) - offset;
+    }
+  }
+}
+
+/// Low 4 bits of the codes, high 2 bits, 16 scales of 8 bits, f16 d.
+static void valuesQ6K(const uint8_t *bytes, float *out) {
+  const float d = halfAt(bytes + 208);
+  for (int half = 0; half < 2; ++half)
+    for (int quarter = 0; quarter < 4; ++quarter)
+      for (int j = 0; j < 32; ++j) {
+        const int low =
+            bytes[64 * half + 32 * (quarter % 2) + j] >> quarter / 2 * 4 & 15;
+        const int high = bytes[128 + 32 * half + j] >> 2 * quarter & 3;
+        const auto scale = int8_t(bytes[192 + 8 * half + 2 * quarter + j / 16]);
+        out[128 * half + 32 * quarter + j] =
+            d * float(scale) * float((low | high << 4) - 32);
+      }
+}
+
 namespace {
 struct Decoder {
   Format format;
   void (*codes)(const uint8_t *bytes, int8_t *out); ///< Of one block.
   int scaleAt; ///< Place of the f16 in a block; -1: not in blocks.
   bool ternary;
+  void (*values)(const uint8_t *bytes, float *out) = nullptr;
 };
 constexpr Decoder kDecoders[] = {
     {Format::Q8_0, decodeQ8, 0, false},
+    {Format::Q4_K, nullptr, 0, false, valuesQ4K},
+    {Format::Q6_K, nullptr, 208, false, valuesQ6K},
     {Format::TQ1_0, decodeTQ1, 52, true},
     {Format::TQ2_0, decodeTQ2, 64, true},
     {Format::Q1_0, decodeQ1, 0, false},
@@ -185,6 +225,13 @@ float BlockMatrix::scale(uint64_t row, uint64_t column) const {
 }
 
 void BlockMatrix::values(uint64_t row, float *out) const {
+  if (const auto decode = decoder(format).values) {
+    const TypeRow &type = typeOf(format);
+    const uint8_t *block = data + row * stride;
+    for (uint64_t c = 0; c < cols; c += type.elements, block += type.bytes)
+      decode(block, out + c);
+    return;
+  }
   std::vector<int8_t> rowCodes(cols);
   codes(row, rowCodes.data());
   for (uint64_t c = 0; c < cols;) {

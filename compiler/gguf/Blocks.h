@@ -23,6 +23,7 @@ public:
   bool isBinary() const { return format == Format::Q1_0; }
   bool hasHalfScales() const; ///< Scales are stored as f16.
 
+  /// Codes and scales, of types that have nothing else: not Q4_K and Q6_K.
   void codes(uint64_t row, int8_t *out) const;
   /// Columns that share a scale; `cols` if it is one a row or less.
   uint64_t groupSize() const { return group; }

@@ -22,6 +22,8 @@ enum class Format : uint8_t {
   F16,
   BF16,
   Q8_0,   ///< 34 B / 32: f16 d, i8 q[32]
+  Q4_K,   ///< 144 B / 256: only as floats, for embeddings
+  Q6_K,   ///< 210 B / 256: only as floats, for embeddings
   TQ1_0,  ///< 54 B / 256: 5 ternary digits a byte, f16 d
   TQ2_0,  ///< 66 B / 256: 2 bits, f16 d
   Q1_0,   ///< 18 B / 128: f16 d, a bit is +d or -d

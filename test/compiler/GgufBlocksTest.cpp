@@ -92,6 +92,65 @@ TEST(GgufBlocks, I2S) {
   }
 }
 
+/// Numbers below `limit` in no simple pattern.
+std::vector<int> someNumbers(size_t count, int limit) {
+  std::vector<int> numbers;
+  for (int8_t code : someCodes(count, 0, limit - 1))
+    numbers.push_back(code);
+  return numbers;
+}
+
+// Types that embeddings have when everything else is ternary.
+TEST(GgufBlocks, Q4K) {
+  auto codes = someNumbers(256, 16), s = someNumbers(8, 64),
+       t = someNumbers(16, 64);
+  std::string bytes = GgufWriter::raw(half(2).bits) +
+                      GgufWriter::raw(half(1).bits) + std::string(140, '\0');
+  for (int i = 0; i < 8; ++i) {
+    // The first four pairs have 6 bits; the top 2 of the others are above them.
+    if (i < 4) {
+      bytes[4 + i] |= char(s[i]);
+      bytes[8 + i] |= char(t[8 + i]);
+    } else {
+      bytes[8 + i] = char((s[i] & 15) | (t[8 + i] & 15) << 4);
+      bytes[i] |= char(s[i] >> 4 << 6);
+      bytes[4 + i] |= char(t[8 + i] >> 4 << 6);
+    }
+    for (int j = 0; j < 32; ++j)
+      bytes[16 + i / 2 * 32 + j] |= char(codes[32 * i + j] << i % 2 * 4);
+  }
+  std::vector<float> values(256);
+  BlockMatrix(Format::Q4_K, 1, 256,
+              reinterpret_cast<const uint8_t *>(bytes.data()))
+      .values(0, values.data());
+  for (int i = 0; i < 256; ++i)
+    EXPECT_EQ(values[i], half(2).value * s[i / 32] * codes[i] -
+                             half(1).value * t[8 + i / 32])
+        << i;
+}
+
+TEST(GgufBlocks, Q6K) {
+  auto codes = someNumbers(512, 64), s = someNumbers(16, 128);
+  std::string bytes(208, '\0');
+  for (int i = 0; i < 256; ++i) {
+    const int h = i / 128, quarter = i % 128 / 32, j = i % 32;
+    const int code = codes[2 * i];
+    bytes[64 * h + 32 * (quarter & 1) + j] |=
+        char((code & 15) << (quarter & 2) * 2);
+    bytes[128 + 32 * h + j] |= char(code >> 4 << 2 * quarter);
+    bytes[192 + i / 16] = char(s[i / 16] - 64);
+  }
+  bytes += GgufWriter::raw(half(1).bits);
+  bytes += bytes;
+  std::vector<float> values(256);
+  BlockMatrix(Format::Q6_K, 2, 256,
+              reinterpret_cast<const uint8_t *>(bytes.data()))
+      .values(1, values.data());
+  for (int i = 0; i < 256; ++i)
+    EXPECT_EQ(values[i], half(1).value * (s[i / 16] - 64) * (codes[2 * i] - 32))
+        << i;
+}
+
 TEST(GgufBlocks, Halves) {
   EXPECT_EQ(halfToFloat(0x3c00), 1.0f);
   EXPECT_EQ(halfToFloat(0xc000), -2.0f);

@@ -440,8 +440,8 @@ TEST_F(GgufImport, OtherTypes) {
                 "model.embed_tokens.weight"))[9],
             2.0f);
   c.tensors["token_embd.weight"] = {
-      {vocab, width}, 14, std::string(vocab * 210, '\0')};
-  expectParts(refuse(c), {"\"token_embd.weight\"", "Q6_K", "not supported",
+      {vocab, width}, 13, std::string(vocab * 176, '\0')};
+  expectParts(refuse(c), {"\"token_embd.weight\"", "Q5_K", "not supported",
                           "F32, F16, BF16, Q8_0"});
   c = Checkpoint("bitnet", true);
   c.tensors["blk.0.ffn_up.weight"] = {
