@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace bitnetc {
 
@@ -178,11 +179,18 @@ void Reader::addScoredMerges() {
   uint32_t next = 0;
   for (auto &[score, rank] : ranks)
     rank = next++;
+  // Looking up both halves at every cut takes quadratic time for a long token;
+  // halves of lengths that no token has need no look-up.
+  std::unordered_set<size_t> lengths;
+  for (const auto &[text, id] : ids)
+    lengths.insert(text.size());
   for (const auto &[text, id] : ids) {
     if (text.empty())
       continue;
     for (size_t cut = bitnet::decodeUtf8(text).length; cut < text.size();
          cut += bitnet::decodeUtf8(text.substr(cut)).length) {
+      if (!lengths.contains(cut) || !lengths.contains(text.size() - cut))
+        continue;
       auto left = ids.find(text.substr(0, cut));
       auto right = ids.find(text.substr(cut));
       if (left != ids.end() && right != ids.end())

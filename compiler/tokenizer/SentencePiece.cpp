@@ -10,10 +10,12 @@
 #include "TokenizerSpec.h"
 #include "runtime/Utf8.h"
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace bitnetc {
 
@@ -229,9 +231,16 @@ static void addMerges(const ModelFields &model, TokenizerSpec &spec) {
   uint32_t next = 0;
   for (auto &[score, rank] : ranks)
     rank = next++;
+  // Looking up both halves at every cut takes quadratic time for a long piece;
+  // halves of lengths that no piece has need no look-up.
+  std::unordered_set<size_t> lengths;
+  for (const auto &[text, id] : ids)
+    lengths.insert(text.size());
   for (const auto &[text, id] : ids)
     for (size_t cut = bitnet::decodeUtf8(text).length; cut < text.size();
          cut += bitnet::decodeUtf8(text.substr(cut)).length) {
+      if (!lengths.contains(cut) || !lengths.contains(text.size() - cut))
+        continue;
       auto left = ids.find(text.substr(0, cut));
       auto right = ids.find(text.substr(cut));
       if (left != ids.end() && right != ids.end())
@@ -263,6 +272,11 @@ bool readSentencePiece(const std::string &proto, bool addBos,
     if (piece.type == Unused || piece.type < Normal || piece.type > Byte) {
       error = "SentencePiece piece '" + piece.text + "' has a type (" +
               std::to_string(piece.type) + ") that is not supported";
+      return false;
+    }
+    if (std::isnan(piece.score)) {
+      error = "the score of SentencePiece piece '" + piece.text +
+              "' is not a number";
       return false;
     }
     if (piece.type == Byte &&

@@ -25,6 +25,17 @@ struct Unsupported : std::runtime_error {
 
 constexpr const char *metaspace = "\xE2\x96\x81";
 
+/// Deeper documents are refused: what reads them recurses.
+constexpr int maxDepth = 100;
+
+Json parseJson(const std::string &text) {
+  return Json::parse(text, [](int depth, Json::parse_event_t, Json &) {
+    if (depth > maxDepth)
+      throw Unsupported("its JSON is nested too deeply");
+    return true;
+  });
+}
+
 // GPT-2's own pattern.
 constexpr const char *gpt2Pattern =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| "
@@ -60,8 +71,12 @@ public:
     readDecoder(json.value("decoder", Json()));
     spec.model =
         byteLevel ? BITNET_TOKENIZER_BPE_BYTES : BITNET_TOKENIZER_BPE_CHARS;
-    readModel(json.at("model"));
-    readAdded(json.value("added_tokens", Json::array()));
+    const Json added = json.value("added_tokens", Json::array());
+    const Json &model = json.at("model");
+    const size_t entries = model.contains("vocab") ? model["vocab"].size() : 0;
+    idLimit = 65536 + 8 * (entries + added.size());
+    readModel(model);
+    readAdded(added);
     auto post = json.find("post_processor");
     if (post != json.end() && !post->is_null()) {
       spec.flags |= BITNET_TOKENIZER_HAS_TEMPLATE;
@@ -80,9 +95,13 @@ private:
   void addSplit(std::string pattern, const std::string &behavior,
                 bool invert = false);
   std::string tokenBytes(const std::string &text, bool &allMapped) const;
+  uint32_t readId(const Json &id) const;
 
   TokenizerSpec &spec;
   bool byteLevel = false;
+  /// Memory is taken for every id below the highest one, so few tokens must not
+  /// have huge ids.
+  uint64_t idLimit = 0;
   std::unordered_map<std::string, uint32_t> vocab;
 };
 } // namespace
@@ -247,6 +266,14 @@ static bool isByteToken(const std::string &text, int &byte) {
   return true;
 }
 
+uint32_t Reader::readId(const Json &id) const {
+  if (!id.is_number_unsigned() || id.get<uint64_t>() >= idLimit)
+    throw Unsupported("token id " +
+                      id.dump(-1, ' ', true, Json::error_handler_t::replace) +
+                      " is out of range");
+  return id.get<uint32_t>();
+}
+
 void Reader::readModel(const Json &m) {
   // Files of older versions name no type; only BPE has merges.
   const auto type =
@@ -268,10 +295,7 @@ void Reader::readModel(const Json &m) {
     spec.flags |= BITNET_TOKENIZER_BYTE_FALLBACK;
 
   for (const auto &[text, id] : m.at("vocab").items()) {
-    const auto number = id.get<uint32_t>();
-    if (number > 1u << 24)
-      throw Unsupported("token id " + std::to_string(number) +
-                        " is out of range");
+    const uint32_t number = readId(id);
     vocab.emplace(text, number);
     bool allMapped = false;
     TokenizerSpec::Token &token = spec.token(number);
@@ -326,9 +350,7 @@ void Reader::readMerges(const Json &merges) {
 void Reader::readAdded(const Json &added) {
   for (const Json &a : added) {
     const auto content = a.at("content").get<std::string>();
-    const auto id = a.at("id").get<uint32_t>();
-    if (id > 1u << 24)
-      throw Unsupported("token id " + std::to_string(id) + " is out of range");
+    const uint32_t id = readId(a.at("id"));
     uint32_t flags = 0;
     auto setFlag = [&](const char *name, uint32_t flag) {
       if (get(a, name, false))
@@ -374,7 +396,7 @@ void Reader::readPostProcessor(const Json &p) {
 bool readTokenizerJson(const std::string &json, TokenizerSpec &spec,
                        std::string &error) {
   try {
-    Reader(spec).read(Json::parse(json));
+    Reader(spec).read(parseJson(json));
     return true;
   } catch (const std::exception &problem) {
     error = problem.what();
@@ -396,7 +418,7 @@ bool readVocabAndMerges(const std::string &vocabJson, const std::string &merges,
         list.push_back(line);
       at = end + 1;
     }
-    Json vocab = Json::parse(vocabJson);
+    Json vocab = parseJson(vocabJson);
     Json added = Json::array();
     if (auto end = vocab.find("<|endoftext|>"); end != vocab.end())
       added.push_back(

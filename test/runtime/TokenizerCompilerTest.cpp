@@ -1,4 +1,5 @@
 #include "TokenizerHelper.h"
+#include <cmath>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -107,7 +108,7 @@ TEST_F(TokenizerCompiler, LooksIntoDirectories) {
 }
 
 /// Protobuf by hand: SentencePiece's BPE of a few pieces.
-static std::string sentencePiece(uint64_t modelType) {
+static std::string sentencePiece(uint64_t modelType, float score = -5) {
   auto field = [](int number, const std::string &bytes) {
     return std::string(1, static_cast<char>(number << 3 | 2)) +
            static_cast<char>(bytes.size()) + bytes;
@@ -118,7 +119,7 @@ static std::string sentencePiece(uint64_t modelType) {
     return field(1, bytes + static_cast<char>(3 << 3) + type);
   };
   return piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) +
-         piece("▁", -4, 1) + piece("a", -5, 1) + piece("aa", -1, 1) +
+         piece("▁", -4, 1) + piece("a", score, 1) + piece("aa", -1, 1) +
          piece("▁a", -2, 1) + piece("<u>", 0, 4) +
          field(2, std::string(1, static_cast<char>(3 << 3)) +
                       static_cast<char>(modelType));
@@ -141,6 +142,44 @@ TEST_F(TokenizerCompiler, OtherSentencePieceModelsAreNamed) {
   const std::string path = write("tokenizer.model", sentencePiece(1));
   EXPECT_EQ(errorOf(path),
             path + ": SentencePiece model type 'unigram' is not supported");
+}
+
+// Inputs that cost time, memory or stack out of proportion to their size.
+TEST_F(TokenizerCompiler, HostileFilesAreErrors) {
+  const std::string path =
+      write("tokenizer.json", "{\"normalizer\":" + std::string(100000, '[') +
+                                  std::string(100000, ']') + ",\"model\":{}}");
+  EXPECT_EQ(errorOf(path), path + ": its JSON is nested too deeply");
+  for (const char *id : {"16000000", "-1", "1.5", "4294967296", "[0]"}) {
+    const std::string vocab = std::string("{\"a\":") + id + "}";
+    write("tokenizer.json",
+          R"({"model":{"type":"BPE","vocab":)" + vocab + R"(,"merges":[]}})");
+    EXPECT_EQ(errorOf(path), path + ": token id " + id + " is out of range");
+    write("tokenizer.json", std::string(R"({"added_tokens":[{"id":)") + id +
+                                R"(,"content":"b"}],"model":{"type":"BPE",)"
+                                R"("vocab":{"a":0},"merges":[]}})");
+    EXPECT_EQ(errorOf(path), path + ": token id " + id + " is out of range");
+  }
+  const std::string model =
+      write("tokenizer.model", sentencePiece(2, std::nanf("")));
+  EXPECT_EQ(errorOf(model),
+            model + ": the score of SentencePiece piece 'a' is not a number");
+}
+
+TEST_F(TokenizerCompiler, LongPiecesTakeLinearTime) {
+  auto varint = [](size_t value) {
+    std::string bytes;
+    for (; value > 127; value >>= 7)
+      bytes += static_cast<char>((value & 127) | 128);
+    return bytes + static_cast<char>(value);
+  };
+  // Would take minutes if both halves were looked up at every cut.
+  std::string text(2'000'000, 'a');
+  text = "\x0A" + varint(text.size()) + text;
+  const std::string path =
+      write("tokenizer.model",
+            "\x0A" + varint(text.size()) + text + sentencePiece(2));
+  EXPECT_EQ(bitnetc::compileTokenizerFile(path).error, "");
 }
 
 TEST(ExampleTokenizers, CompileAndRoundTrip) {
