@@ -2,6 +2,7 @@
 
 #include "Driver.h"
 #include "RenderCommand.h"
+#include "TokenizeCommand.h"
 
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/InitLLVM.h"
@@ -39,6 +40,8 @@ int main(int argc, char **argv) {
   llvm::install_fatal_error_handler(reportFatalError);
   if (argc > 1 && std::strcmp(argv[1], "render") == 0)
     return bitnetc::runRender({argv + 2, argv + argc});
+  if (argc > 1 && std::strcmp(argv[1], "tokenize") == 0)
+    return bitnetc::runTokenize({argv + 2, argv + argc});
   return bitnetc::runDriver(llvm::ArrayRef<const char *>(
       const_cast<const char **>(argv), static_cast<size_t>(argc)));
 }

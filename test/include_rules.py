@@ -23,8 +23,9 @@ RULES = {
                  "lld", "runtime/abi"],
     # Plain C++: the tokenizer compiler needs it without LLVM.
     "compiler/gguf": ["compiler/gguf"],
-    # Renders as programs do.
+    # Render and tokenize as programs do.
     "compiler/RenderCommand.cpp": ["compiler", "runtime"],
+    "compiler/TokenizeCommand.cpp": ["compiler", "runtime"],
     # Compiles a tokenizer with the runtime's own text code.
     "compiler/tokenizer": ["compiler/tokenizer", "compiler/gguf", "llvm",
                            "runtime"],
