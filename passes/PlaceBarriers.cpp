@@ -24,8 +24,9 @@ using namespace mlir::bitnet;
 
 namespace {
 
-/// Which thread touches which part. Equal shares touch the same bytes from the
-/// same threads; `whole` is every byte from every thread and equals nothing.
+/// Which thread touches which part. Equal shares of a slot touch the same bytes
+/// from the same threads; `whole` is every byte from every thread and equals
+/// nothing.
 struct Share {
   enum Kind { Whole, Tokens, Heads } kind = Whole;
   int64_t count = 0; ///< Heads: how many a token has.
@@ -88,9 +89,13 @@ SmallVector<Access> accessesOf(Operation *op) {
   return accesses;
 }
 
+/// A slot holds the rows of all tokens one after the other, so equal shares are
+/// equal bytes only in the very same slot: where a slot was reused for rows of
+/// another size, a token's bytes are other tokens' bytes.
 bool conflict(const Access &a, const Access &b) {
+  bool same = a.begin == b.begin && a.end == b.end;
   return (a.write || b.write) && a.begin < b.end && b.begin < a.end &&
-         a.share.overlaps(b.share);
+         (!same || a.share.overlaps(b.share));
 }
 
 /// before: %q, %s, %sum = bitnet.norm_quantize %h …
