@@ -18,11 +18,17 @@ Error fileError(StringRef file, const Twine &message) {
   return createStringError(inconvertibleErrorCode(), file + ": " + message);
 }
 
+/// Deeper documents are refused: copies, comparisons and printing recurse.
+static constexpr int maxDepth = 100;
+
 Expected<Json> parseJson(StringRef text, StringRef file) {
+  struct TooDeep {};
   std::vector<std::set<std::string>> keys;
   std::string duplicate;
-  Json::parser_callback_t callback = [&](int, Json::parse_event_t event,
+  Json::parser_callback_t callback = [&](int depth, Json::parse_event_t event,
                                          Json &value) {
+    if (depth > maxDepth)
+      throw TooDeep();
     switch (event) {
     case Json::parse_event_t::object_start:
       keys.emplace_back();
@@ -51,6 +57,9 @@ Expected<Json> parseJson(StringRef text, StringRef file) {
     // "[json.exception.parse_error.101] parse error at line 1, column 5: ..."
     StringRef what = e.what();
     return fileError(file, "not valid JSON: " + what.split("] ").second);
+  } catch (TooDeep) {
+    return fileError(file, "the JSON is nested deeper than " + Twine(maxDepth) +
+                               " levels");
   }
 }
 
