@@ -45,7 +45,10 @@ private:
                           StringRef source);
 
   /// A norm of the layer with its gain and, if the model has one, its bias.
-  Value norm(StringRef name, Value input, StringRef source);
+  Value norm(StringRef name, Value input, StringRef source, float eps);
+  Value norm(StringRef name, Value input, StringRef source) {
+    return norm(name, input, source, model.normEps);
+  }
   Value linear(StringRef name, Value input, int64_t n, StringRef source);
   Value headNormIfAny(StringRef name, Value input, StringRef source);
   Value ropeIfAny(Value input);
@@ -116,18 +119,22 @@ SymbolRefAttr GraphBuilder::addLinear(StringRef name, int64_t n, int64_t k,
                    groups && model.quant.halfScales);
 }
 
-Value GraphBuilder::norm(StringRef name, Value input, StringRef source) {
+Value GraphBuilder::norm(StringRef name, Value input, StringRef source,
+                         float eps) {
   int64_t size = cast<RankedTensorType>(input.getType()).getDimSize(1);
   SymbolRefAttr gain = addVector(name, size, (source + ".weight").str());
   SymbolRefAttr bias;
   if (model.normBias)
     bias = addVector((name + "_bias").str(), size, (source + ".bias").str());
   return RMSNormOp::create(b, loc, input.getType(), input, gain, bias,
-                           b.getF32FloatAttr(model.normEps));
+                           b.getF32FloatAttr(eps));
 }
 
 Value GraphBuilder::linear(StringRef name, Value input, int64_t n,
                            StringRef source) {
+  if (model.linearNorm)
+    input = norm((name + "_norm").str(), input, (source + ".norm").str(),
+                 model.linearNormEps);
   int64_t k = cast<RankedTensorType>(input.getType()).getDimSize(1);
   InputQuant kind = model.quant.input == bitnetc::InputQuant::Sign
                         ? InputQuant::Sign

@@ -95,6 +95,8 @@ struct Quantization {
   ScaleKind scale = ScaleKind::Tensor;
   ScaleOp scaleOp = ScaleOp::Multiply;
   Packing packing = Packing::HF2Bit;
+  /// Binary master weights: +1 if above their mean. The scale is mean|W| still.
+  bool centred = false;
   int64_t group = 0;       ///< Columns, if scales are for groups of them.
   bool halfScales = false; ///< Every scale for a group is an f16 number.
 };
@@ -117,7 +119,9 @@ struct Model {
                          ///< threshold of a sign that follows.
   bool attentionSubNorm = false; ///< RMSNorm between attention and o_proj.
   bool ffnSubNorm = false;       ///< RMSNorm between activation and down_proj.
-  bool headNorm = false; ///< RMSNorm of each head of q and k, before rope.
+  bool headNorm = false;   ///< RMSNorm of each head of q and k, before rope.
+  bool linearNorm = false; ///< RMSNorm of its own before each linear.
+  float linearNormEps = 1e-6f;
   Activation activation = Activation::SiLU;
   bool gatedFFN = true;
 
@@ -150,11 +154,12 @@ struct LinearShape {
 /// The linears of each layer, in the order of the forward pass.
 std::vector<LinearShape> layerLinears(const Model &model);
 
-/// A norm of one layer: "input_layernorm" and its width. Each has a weight, and
-/// a bias if the model says so.
+/// A norm of one layer: "input_layernorm" and its width. Each has a weight;
+/// those before linears a bias, if the model says so.
 struct NormShape {
   std::string name;
   int64_t width = 0;
+  bool beforeLinear = true;
 };
 std::vector<NormShape> layerNorms(const Model &model);
 

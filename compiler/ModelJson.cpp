@@ -42,6 +42,7 @@ constexpr Choice<InputQuant> inputQuants[] = {
 constexpr Choice<ScaleKind> scaleKinds[] = {
     {"row", ScaleKind::Row},
     {"tensor", ScaleKind::Tensor},
+    {"group", ScaleKind::Group},
 };
 constexpr Choice<ScaleOp> scaleOps[] = {
     {"multiply", ScaleOp::Multiply},
@@ -85,6 +86,9 @@ void readFeatures(JsonFields &f, Model &m, Files &files) {
   JsonFields subNorms = f.object("sub_norms");
   m.attentionSubNorm = subNorms.boolean("attention");
   m.ffnSubNorm = subNorms.boolean("ffn");
+  m.headNorm = subNorms.boolean("heads", false);
+  m.linearNorm = subNorms.boolean("linears", false);
+  m.linearNormEps = float(subNorms.number("linears_eps", 0, 1, 1e-6));
   m.activation = f.choice("hidden_act", activationChoices());
   m.gatedFFN = f.boolean("gated_ffn");
   JsonFields rope = f.object("rope");
@@ -105,15 +109,27 @@ void readQuantization(JsonFields &f, Model &m) {
   m.quant.weight = choose(q, "weight", weightQuants);
   m.quant.input = choose(q, "activation", inputQuants);
   m.quant.scale = choose(q, "scale", scaleKinds);
+  m.quant.group = q.integer("group_size", 4, limits::intermediate, 0);
   m.quant.scaleOp = choose(q, "scale_op", scaleOps);
   m.quant.packing = choose(q, "packing", packings);
+  m.quant.centred = q.boolean("centred", false);
 
   struct Rule {
     bool broken;
     StringRef field, message;
   };
   using Q = WeightQuant;
+  const bool groups = m.quant.scale == ScaleKind::Group;
   const Rule rules[] = {
+      {groups && !m.quant.group, "group_size",
+       "is missing, and scales are for groups"},
+      {!groups && m.quant.group, "group_size", "is for \"group\" scales only"},
+      {m.quant.group % 4 != 0, "group_size", "must be a multiple of 4"},
+      {groups && m.quant.input != InputQuant::Int8, "scale",
+       "\"group\" is for \"int8\" activations only"},
+      {m.quant.centred &&
+           (m.quant.weight != Q::Binary || m.quant.packing != Packing::Master),
+       "centred", "is for binary weights in \"master\" packing only"},
       {m.quant.packing == Packing::Bits && m.quant.weight != Q::Binary,
        "packing", "\"bits\" holds binary weights only"},
       {m.quant.packing == Packing::HF2Bit && m.quant.weight != Q::Ternary,
@@ -152,6 +168,17 @@ Files readFields(JsonFields &f, Model &m) {
   return files;
 }
 
+/// Scales that all are f16 numbers stay so in the program.
+bool allScalesHalf(const Model &m) {
+  for (int64_t i = 0; i < m.numLayers; ++i)
+    for (const LinearShape &linear : layerLinears(m)) {
+      auto it = m.tensors.find(layerName(i, linear.name + ".weight_scale"));
+      if (it == m.tensors.end() || it->second.dtype != DType::F16)
+        return false;
+    }
+  return true;
+}
+
 /// `name` relative to the directory of `file`.
 std::string beside(StringRef file, StringRef name) {
   if (sys::path::is_absolute(name))
@@ -186,6 +213,9 @@ Expected<Model> readModelJson(StringRef file) {
   for (const std::string &name : files.tensors)
     if (Error error = addSafetensors(model, beside(file, name)))
       return error;
+  model.quant.halfScales = model.quant.scale == ScaleKind::Group &&
+                           model.quant.scaleOp == ScaleOp::Multiply &&
+                           allScalesHalf(model);
   if (!files.tokenizer.empty()) {
     model.tokenizerFile = beside(file, files.tokenizer);
     if (!sys::fs::exists(model.tokenizerFile))

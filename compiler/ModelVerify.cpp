@@ -31,14 +31,17 @@ std::vector<LinearShape> layerLinears(const Model &m) {
 std::vector<NormShape> layerNorms(const Model &m) {
   std::vector<NormShape> norms = {{"input_layernorm", m.hiddenSize}};
   if (m.headNorm) {
-    norms.push_back({"self_attn.q_norm", m.headDim});
-    norms.push_back({"self_attn.k_norm", m.headDim});
+    norms.push_back({"self_attn.q_norm", m.headDim, false});
+    norms.push_back({"self_attn.k_norm", m.headDim, false});
   }
   if (m.attentionSubNorm)
     norms.push_back({"self_attn.attn_sub_norm", m.numHeads * m.headDim});
   norms.push_back({"post_attention_layernorm", m.hiddenSize});
   if (m.ffnSubNorm)
     norms.push_back({"mlp.ffn_sub_norm", m.intermediateSize});
+  if (m.linearNorm)
+    for (const LinearShape &linear : layerLinears(m))
+      norms.push_back({linear.name + ".norm", linear.cols});
   return norms;
 }
 
@@ -61,6 +64,12 @@ Error verifySizes(const Model &m) {
     return error("num_attention_heads (" + Twine(m.numHeads) +
                  ") must be a multiple of num_key_value_heads (" +
                  Twine(m.numKVHeads) + ")");
+  if (m.quant.scale == ScaleKind::Group)
+    for (const LinearShape &linear : layerLinears(m))
+      if (linear.cols % m.quant.group)
+        return error("scales for groups of " + Twine(m.quant.group) +
+                     " columns do not divide the " + Twine(linear.cols) +
+                     " columns of " + linear.name);
   if (m.numHeads * m.headDim > limits::width)
     return error("num_attention_heads * head_dim is " +
                  Twine(m.numHeads * m.headDim) + ", above the limit of " +
@@ -100,6 +109,8 @@ public:
     std::vector<std::vector<int64_t>> scale = {{1}, {}};
     if (q.scale == ScaleKind::Row)
       scale = {{l.rows}, {l.rows, 1}};
+    if (q.scale == ScaleKind::Group)
+      scale = {{l.rows, l.cols / q.group}};
     return floats(name + ".weight_scale", scale);
   }
 
@@ -127,21 +138,22 @@ private:
   std::set<std::string> names;
 };
 
-/// Leftover tensors are harmless, except those that would change what a linear
+/// Leftover tensors are harmless, except those that would change what a layer
 /// computes: dropping them silently would compile a different model.
 Error verifyLeftover(const Model &m, const std::string &name) {
-  static constexpr StringRef meaningful[] = {".bias", ".norm.weight",
-                                             ".rms_norm.weight"};
   for (int64_t i = 0; i < m.numLayers; ++i) {
-    std::string layer = layerName(i, "");
-    if (!StringRef(name).starts_with(layer))
+    StringRef rest = name;
+    if (!rest.consume_front(layerName(i, "")))
       continue;
+    if (rest.ends_with("norm.weight") || rest.ends_with("_ln.weight"))
+      return fileError(m.path, "tensor \"" + name +
+                                   "\": a norm that this kind of model does "
+                                   "not have");
     for (const LinearShape &l : layerLinears(m))
-      for (StringRef suffix : meaningful)
-        if (name == layer + l.name + suffix.str())
-          return fileError(m.path, "tensor \"" + name +
-                                       "\": linears with a bias or a norm of "
-                                       "their own are not supported yet");
+      if (rest == l.name + ".bias")
+        return fileError(m.path, "tensor \"" + name +
+                                     "\": linears with a bias are not "
+                                     "supported yet");
   }
   return Error::success();
 }
@@ -167,7 +179,7 @@ Error verifyModel(Model &m) {
       std::string name = layerName(i, norm.name);
       if (Error error = check.floats(name + ".weight", {{norm.width}}))
         return error;
-      if (m.normBias)
+      if (m.normBias && norm.beforeLinear)
         if (Error error = check.floats(name + ".bias", {{norm.width}}))
           return error;
     }

@@ -36,18 +36,25 @@ void widen(const uint8_t *bytes, DType dtype, MutableArrayRef<float> out) {
 }
 
 /// Eight running sums keep it fast and fix the order.
-double meanAbs(ArrayRef<float> w) {
+template <typename F> static double meanOf(ArrayRef<float> w, F value) {
   double sums[8] = {};
   size_t i = 0;
   for (; i + 8 <= w.size(); i += 8)
     for (size_t j = 0; j < 8; ++j)
-      sums[j] += std::fabs(double(w[i + j]));
+      sums[j] += value(double(w[i + j]));
   for (; i < w.size(); ++i)
-    sums[i % 8] += std::fabs(double(w[i]));
+    sums[i % 8] += value(double(w[i]));
   double sum = 0;
   for (double s : sums)
     sum += s;
   return w.empty() ? 0 : sum / double(w.size());
+}
+
+double meanAbs(ArrayRef<float> w) {
+  return meanOf(w, [](double x) { return std::fabs(x); });
+}
+double mean(ArrayRef<float> w) {
+  return meanOf(w, [](double x) { return x; });
 }
 
 float quantizeMaster(ArrayRef<float> w, float mean, WeightQuant quant,
@@ -64,6 +71,11 @@ float quantizeMaster(ArrayRef<float> w, float mean, WeightQuant quant,
     codes[i] = int8_t(x > 0.5f) - int8_t(x < -0.5f);
   }
   return scale;
+}
+
+void quantizeCentred(ArrayRef<float> w, float mean, int8_t *codes) {
+  for (size_t i = 0; i < w.size(); ++i)
+    codes[i] = w[i] > mean ? 1 : -1;
 }
 
 std::optional<std::pair<int64_t, int64_t>> decode2Bit(const uint8_t *data,

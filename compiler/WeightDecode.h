@@ -16,10 +16,16 @@ void widen(const uint8_t *bytes, DType dtype, llvm::MutableArrayRef<float> out);
 /// mean|W|, in double.
 double meanAbs(llvm::ArrayRef<float> w);
 
+/// mean W, in double.
+double mean(llvm::ArrayRef<float> w);
+
 /// Quantises master weights that share one scale, given their mean|W|, and
 /// returns the scale.
 float quantizeMaster(llvm::ArrayRef<float> w, float mean, WeightQuant quant,
                      int8_t *codes);
+
+/// The first BitNet's binary weights: +1 above `mean`, else -1.
+void quantizeCentred(llvm::ArrayRef<float> w, float mean, int8_t *codes);
 
 /// Hugging Face's 2-bit packing. A code 3 becomes 2: the place of the first is
 /// returned.

@@ -93,12 +93,24 @@ struct WeightReader::Impl {
     return out;
   }
 
+  size_t scaleCount(const QuantizedMatrix &m) const {
+    switch (model.quant.scale) {
+    case ScaleKind::Tensor:
+      return 1;
+    case ScaleKind::Row:
+      return size_t(m.rows);
+    case ScaleKind::Group:
+      return size_t(m.rows) * size_t(m.cols / model.quant.group);
+    }
+    llvm_unreachable("every kind has a case");
+  }
+
   Error readScale(const std::string &name, QuantizedMatrix &m) {
     auto scale = floats(name, 0, UINT64_MAX);
     if (!scale)
       return scale.takeError();
     m.scale = std::move(*scale);
-    size_t expected = model.quant.scale == ScaleKind::Row ? m.rows : 1;
+    size_t expected = scaleCount(m);
     if (m.scale.size() != expected)
       return error(name, nullptr,
                    "expected " + Twine(expected) + " values, found " +
@@ -149,16 +161,22 @@ struct WeightReader::Impl {
     if (!weights)
       return weights.takeError();
     ArrayRef<float> w = *weights;
-    size_t groups = model.quant.scale == ScaleKind::Row ? m.rows : 1;
+    size_t groups = scaleCount(m);
     size_t size = w.size() / groups;
     for (size_t g = 0; g < groups; ++g) {
       // One infinity or NaN would turn the whole matrix to zeros.
       ArrayRef<float> group = w.slice(g * size, size);
-      float mean = float(meanAbs(group));
-      if (!std::isfinite(mean))
+      float magnitude = float(meanAbs(group));
+      if (!std::isfinite(magnitude))
         return error(name, nullptr, "has weights that are not finite");
-      m.scale.push_back(quantizeMaster(group, mean, model.quant.weight,
-                                       m.codes.data() + g * size));
+      int8_t *codes = m.codes.data() + g * size;
+      if (model.quant.centred) {
+        quantizeCentred(group, float(mean(group)), codes);
+        m.scale.push_back(magnitude);
+      } else {
+        m.scale.push_back(
+            quantizeMaster(group, magnitude, model.quant.weight, codes));
+      }
     }
     return Error::success();
   }

@@ -130,6 +130,80 @@ TEST_F(ModelJson, BinaryRowsWithThresholds) {
   EXPECT_EQ(layerNorms(m).size(), 4u);
 }
 
+TEST_F(ModelJson, GroupScales) {
+  json["quantization"]["scale"] = "group";
+  json["quantization"]["group_size"] = 8;
+  refuse({"weight_scale", "[16, 2]", "[1]"});
+  for (Tensor &t : tensors)
+    if (t.name.find("weight_scale") != std::string::npos) {
+      bool inner = t.name.find("gate") != std::string::npos ||
+                   t.name.find("up_proj") != std::string::npos;
+      bool down = t.name.find("down") != std::string::npos;
+      t = floatTensor(t.name, {inner ? 32 : 16, down ? 4 : 2},
+                      [](size_t i) { return float(i + 1); });
+    }
+  Model m = valueOf(import());
+  EXPECT_EQ(m.quant.scale, ScaleKind::Group);
+  EXPECT_EQ(m.quant.group, 8);
+  EXPECT_FALSE(m.quant.halfScales);
+  // f16 scales that multiply are stored as they are; a reciprocal is no f16.
+  for (Tensor &t : tensors)
+    if (t.name.find("weight_scale") != std::string::npos)
+      t = {t.name, "F16", t.shape, std::string(t.bytes.size() / 2, '\x3c')};
+  EXPECT_FALSE(valueOf(import()).quant.halfScales);
+  json["quantization"]["scale_op"] = "multiply";
+  EXPECT_TRUE(valueOf(import()).quant.halfScales);
+  json["quantization"]["group_size"] = 12;
+  refuse({"groups of 12", "16 columns of self_attn.q_proj"});
+  json["quantization"]["group_size"] = 6;
+  refuse({"\"quantization.group_size\"", "multiple of 4"});
+}
+
+TEST_F(ModelJson, NormsOfHeadsAndLinears) {
+  std::string layer = "model.layers.0.";
+  json["sub_norms"]["heads"] = true;
+  refuse({"self_attn.q_norm.weight", "is missing"});
+  tensors.push_back(floatTensor(layer + "self_attn.q_norm.weight", {16}));
+  tensors.push_back(floatTensor(layer + "self_attn.k_norm.weight", {16}));
+  Model m = valueOf(import());
+  EXPECT_TRUE(m.headNorm && !m.linearNorm);
+  EXPECT_EQ(layerNorms(m).size(), 4u);
+  json["sub_norms"]["linears"] = true;
+  json["sub_norms"]["linears_eps"] = 0.5;
+  for (const LinearShape &linear : layerLinears(m)) {
+    refuse({linear.name + ".norm.weight", "is missing"});
+    tensors.push_back(
+        floatTensor(layer + linear.name + ".norm.weight", {linear.cols}));
+  }
+  m = valueOf(import());
+  EXPECT_TRUE(m.headNorm && m.linearNorm);
+  EXPECT_EQ(m.linearNormEps, 0.5f);
+  EXPECT_EQ(layerNorms(m).size(), 11u);
+  // Norms of heads are not before linears: they have no bias.
+  json["norm"]["bias"] = true;
+  for (const NormShape &norm : layerNorms(m))
+    if (norm.name.find("q_norm") == std::string::npos &&
+        norm.name.find("k_norm") == std::string::npos)
+      tensors.push_back(floatTensor(layer + norm.name + ".bias", {norm.width}));
+  EXPECT_TRUE(valueOf(import()).unusedTensors.empty());
+  // Norms that nobody asked for would be forgotten.
+  json["norm"]["bias"] = false;
+  json["sub_norms"]["linears"] = false;
+  refuse({".norm.weight", "a norm that this kind of model does not have"});
+}
+
+TEST_F(ModelJson, CentredMasterWeights) {
+  json["quantization"]["centred"] = true;
+  refuse({"\"quantization.centred\"", "binary weights in \"master\" packing"});
+  json["quantization"] = {{"weight", "binary"},  {"activation", "int8"},
+                          {"scale", "tensor"},   {"scale_op", "multiply"},
+                          {"packing", "master"}, {"centred", true}};
+  for (Tensor &t : tensors)
+    if (t.dtype == "U8")
+      t = floatTensor(t.name, {t.shape[0] * 4, t.shape[1]});
+  EXPECT_TRUE(valueOf(import()).quant.centred);
+}
+
 TEST_F(ModelJson, LeftoverTensorsAreListed) {
   tensors.push_back(floatTensor("lm_head.weight", {8, 16}));
   tensors.push_back({"odd", "I64", {1}, "12345678"});
@@ -210,6 +284,13 @@ const BadDocument badDocuments[] = {
      "\"master\"",
      {"\"quantization.scale_op\"", "no stored scale"}},
     {"/quantization/scale", "\"row\"", {"weight_scale", "[16]", "[1]"}},
+    {"/quantization/scale",
+     "\"group\"",
+     {"\"quantization.group_size\"", "is missing"}},
+    {"/quantization/group_size",
+     "8",
+     {"\"quantization.group_size\"", "\"group\" scales only"}},
+    {"/sub_norms/linears_eps", "2", {"\"sub_norms.linears_eps\""}},
     {"/tensors", "[]", {"\"tensors\"", "an empty list"}},
     {"/tensors", "[1]", {"\"tensors\"", "list of strings", "found 1"}},
     {"/tensors", "[\"none.safetensors\"]", {"none.safetensors"}},

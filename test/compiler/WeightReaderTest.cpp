@@ -150,6 +150,36 @@ TEST_F(Weights, MasterBinary) {
   EXPECT_EQ(read().scale, (std::vector<float>{0.0f, 6.0f}));
 }
 
+TEST_F(Weights, MasterCentred) {
+  model.quant.weight = WeightQuant::Binary;
+  model.quant.packing = Packing::Master;
+  model.quant.centred = true;
+  shape(2, 2);
+  // mean W = 1.5, which itself is not above it; mean|W| = 3.5.
+  load({floats(up + ".weight", {2, 2}, {1.5f, -4.0f, 1.0f, 7.5f})});
+  EXPECT_EQ(read().codes, (Codes{-1, -1, -1, 1}));
+  EXPECT_EQ(read().scale, (std::vector<float>{3.5f}));
+  model.quant.scale = ScaleKind::Row; // Each row has a mean of its own.
+  EXPECT_EQ(read().codes, (Codes{1, -1, -1, 1}));
+  EXPECT_EQ(read().scale, (std::vector<float>{2.75f, 4.25f}));
+}
+
+TEST_F(Weights, Groups) {
+  model.quant.scale = ScaleKind::Group;
+  model.quant.group = 4;
+  shape(4, 8);
+  load({bytes({1, 8}, std::string(8, '\x92')),
+        floats(up + ".weight_scale", {4, 2}, {1, 2, 3, 4, 5, 6, 7, 8})});
+  EXPECT_EQ(read().scale, (std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8}));
+  load({bytes({1, 8}, std::string(8, '\x92')), scale({1})});
+  expectParts(refuse(), {up + ".weight_scale", "expected 8 values, found 1"});
+  model.quant.packing = Packing::Master;
+  shape(1, 8);
+  load({floats(up + ".weight", {1, 8}, {1, -1, 1, -1, 4, 8, 0, -8})});
+  EXPECT_EQ(read().codes, (Codes{1, -1, 1, -1, 1, 1, 0, -1}));
+  EXPECT_EQ(read().scale, (std::vector<float>{1, 5}));
+}
+
 TEST_F(Weights, WrongRequestsAreRefused) {
   shape(8, 2);
   load({bytes({4, 1}, "abcd"), scale({1}), floats("a.b", {2}, {1, 2})});
