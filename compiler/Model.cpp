@@ -143,6 +143,50 @@ Error addSafetensors(Model &model, StringRef file) {
   return Error::success();
 }
 
+/// Shard names come from a file that is not trusted: only plain names beside
+/// the index are followed.
+static bool isPlainName(StringRef name) {
+  return !name.empty() && name != "." && name != ".." && !name.contains('/') &&
+         !name.contains('\\');
+}
+
+Error addShardedSafetensors(Model &m, StringRef index) {
+  auto beside = [&](StringRef name) {
+    SmallString<128> path = sys::path::parent_path(index);
+    sys::path::append(path, name);
+    return path.str().str();
+  };
+  auto document = readJsonFile(index);
+  if (!document)
+    return document.takeError();
+  JsonFields fields(*document, index, JsonFields::Mode::Lenient);
+  const Json *map = fields.raw("weight_map");
+  if (!map || !map->is_object())
+    fields.fail("weight_map", "expected an object of tensor and file names");
+  if (Error error = fields.finish())
+    return error;
+  std::set<std::string> files;
+  for (auto &item : map->items()) {
+    const Json &file = item.value();
+    if (!file.is_string() || !isPlainName(file.get_ref<const std::string &>()))
+      return fileError(index, "tensor \"" + item.key() +
+                                  "\": expected the name of a file beside the "
+                                  "index");
+    files.insert(file.get<std::string>());
+  }
+  for (const std::string &file : files)
+    if (Error error = addSafetensors(m, beside(file)))
+      return error;
+  for (auto &item : map->items()) {
+    std::string file = beside(item.value().get<std::string>());
+    auto it = m.tensors.find(item.key());
+    if (it == m.tensors.end() || it->second.file != file)
+      return fileError(index,
+                       "tensor \"" + item.key() + "\" is not in " + file);
+  }
+  return Error::success();
+}
+
 Expected<Model> importModel(StringRef path) {
   auto import = [&]() -> Expected<Model> {
     if (!sys::fs::exists(path))

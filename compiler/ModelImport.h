@@ -40,6 +40,8 @@ void setRopeFrequencies(Model &model,
 
 /// Adds the tensors of one safetensors file.
 llvm::Error addSafetensors(Model &model, llvm::StringRef file);
+/// Adds those of the files that an index (model.safetensors.index.json) names.
+llvm::Error addShardedSafetensors(Model &model, llvm::StringRef index);
 
 /// A model.json, given the file itself.
 llvm::Expected<Model> readModelJson(llvm::StringRef file);

@@ -93,6 +93,93 @@ TEST_F(HuggingFace, OnlineMeansMasterWeights) {
   EXPECT_EQ(m.quant.scaleOp, ScaleOp::Multiply);
 }
 
+TEST_F(HuggingFace, OldBitnetIsKnownByItsArchitecture) {
+  makeMaster();
+  config.erase("quantization_config");
+  refuse({"\"quantization_config\"", "is missing"});
+  config["architectures"] = Json::array({"BitnetForCausalLM"});
+  config["weight_bits"] = 1;
+  config["input_bits"] = 8;
+  refuse({"attn_sub_norm.weight", "is missing"});
+  std::string layer = "model.layers.0.";
+  tensors.push_back(
+      floatTensor(layer + "self_attn.inner_attn_ln.weight", {16}));
+  tensors.push_back(floatTensor(layer + "mlp.ffn_layernorm.weight", {32}));
+  Model m = valueOf(import());
+  EXPECT_TRUE(m.attentionSubNorm && m.ffnSubNorm && !m.headNorm);
+  EXPECT_EQ(m.activation, Activation::SiLU);
+  EXPECT_EQ(m.quant.packing, Packing::Master);
+  EXPECT_EQ(m.quant.scaleOp, ScaleOp::Multiply);
+  EXPECT_EQ(m.quant.weight, WeightQuant::Ternary);
+  EXPECT_TRUE(m.unusedTensors.empty());
+  tensors.push_back(floatTensor(layer + "mlp.ffn_sub_norm.weight", {32}));
+  refuse({"mlp.ffn_sub_norm.weight", "under another name"});
+  tensors.pop_back();
+  config["weight_bits"] = 2;
+  refuse({"\"weight_bits\"", "found 2"});
+  config["weight_bits"] = 1;
+  // An architecture that is not known is not a reason to guess.
+  config["architectures"] = Json::array({"LlamaForCausalLM"});
+  config["quantization_config"] = tinyConfig()["quantization_config"];
+  tensors = tinyTensors();
+  tensors.push_back(
+      floatTensor(layer + "self_attn.inner_attn_ln.weight", {16}));
+  refuse({"attn_sub_norm.weight", "does not have"});
+}
+
+TEST_F(HuggingFace, Qwen3HasNormsOfHeads) {
+  config["model_type"] = "qwen3";
+  config["architectures"] = Json::array({"Qwen3ForCausalLM"});
+  config["head_dim"] = 16;
+  refuse({"self_attn.q_norm.weight", "is missing"});
+  std::string layer = "model.layers.0.self_attn.";
+  tensors.push_back(floatTensor(layer + "q_norm.weight", {16}));
+  tensors.push_back(floatTensor(layer + "k_norm.weight", {16}));
+  Model m = valueOf(import());
+  EXPECT_TRUE(m.headNorm);
+  EXPECT_FALSE(m.attentionSubNorm || m.ffnSubNorm || m.linearNorm);
+  EXPECT_EQ(m.quant.packing, Packing::HF2Bit);
+  makeMaster();
+  config["quantization_config"]["linear_class"] = "autobitlinear";
+  EXPECT_EQ(valueOf(import()).quant.packing, Packing::Master);
+  config.erase("head_dim"); // 128 in transformers
+  refuse({"q_norm.weight", "[128]", "[16]"});
+  config["model_type"] = "llama";
+  refuse({"self_attn.k_norm.weight", "does not have"});
+}
+
+TEST_F(HuggingFace, NormsOfLinears) {
+  Json &quant = config["quantization_config"];
+  quant["use_rms_norm"] = true;
+  quant["rms_norm_eps"] = 0.5;
+  refuse({"q_proj.norm.weight", "is missing"});
+  const std::vector<Tensor> plain = tensors;
+  auto add = [&](const std::string &suffix) {
+    tensors = plain;
+    for (const Tensor &t : plain)
+      if (t.dtype == "U8") {
+        std::string linear = t.name.substr(0, t.name.rfind('.'));
+        tensors.push_back(floatTensor(linear + suffix, {t.shape[1]}));
+      }
+  };
+  add(".rms_norm.weight");
+  Model m = valueOf(import());
+  EXPECT_TRUE(m.linearNorm);
+  EXPECT_EQ(m.linearNormEps, 0.5f);
+  EXPECT_TRUE(m.unusedTensors.empty());
+  quant["use_rms_norm"] = false;
+  refuse({"rms_norm.weight", "does not have"});
+  quant.erase("use_rms_norm");
+  quant.erase("rms_norm_eps");
+  add(".norm.weight");
+  m = valueOf(import());
+  EXPECT_TRUE(m.linearNorm);
+  EXPECT_EQ(m.linearNormEps, 1e-6f);
+  // One without is a mistake somewhere.
+  dropTensor(tensors, "model.layers.0.mlp.up_proj.norm.weight");
+  refuse({"mlp.up_proj.norm.weight", "is missing"});
+}
+
 TEST_F(HuggingFace, WrongConfigsAreRefused) {
   struct Case {
     const char *pointer, *value;
@@ -111,9 +198,10 @@ TEST_F(HuggingFace, WrongConfigsAreRefused) {
       {"/quantization_config/linear_class",
        "\"x\"",
        {"\"quantization_config.linear_class\"", "\"autobitlinear\""}},
-      {"/quantization_config/use_rms_norm",
-       "true",
-       {"\"quantization_config.use_rms_norm\"", "not supported yet"}},
+      {"/quantization_config/rms_norm_eps",
+       "-1",
+       {"\"quantization_config.rms_norm_eps\"", "found -1"}},
+      {"/use_sliding_window", "true", {"\"use_sliding_window\""}},
       {"/attention_bias", "true", {"\"attention_bias\"", "not supported yet"}},
       {"/mlp_bias", "true", {"\"mlp_bias\"", "not supported yet"}},
       {"/partial_rotary_factor", "0.5", {"\"partial_rotary_factor\""}},
