@@ -131,7 +131,7 @@ bool Tokenizer::encode(std::string_view text, const EncodeOptions &options,
       broken += c.length;
     }
     if (broken)
-      bpe.encode(text.substr(0, broken), ids);
+      encodePiece(text.substr(0, broken), ids);
     text.remove_prefix(broken);
   }
   if (options.addTemplate)
@@ -179,11 +179,18 @@ bool Tokenizer::encodeValid(std::string_view text, bool parseSpecial,
       return false;
     size_t begin = 0;
     for (size_t end : part.ends) {
-      bpe.encode(std::string_view(part.text).substr(begin, end - begin), ids);
+      encodePiece(std::string_view(part.text).substr(begin, end - begin), ids);
       begin = end;
     }
   }
   return true;
+}
+
+void Tokenizer::encodePiece(std::string_view piece, std::vector<int32_t> &ids) {
+  if (tables.header().model == BITNET_TOKENIZER_UNIGRAM)
+    unigram.encode(piece, ids);
+  else
+    bpe.encode(piece, ids);
 }
 
 bool Tokenizer::normalize(std::string_view text, std::string &out,

@@ -2,7 +2,7 @@
 //
 // The order is Hugging Face's: cut out the added tokens that are searched in
 // the raw text, normalize what is between them, cut out the others, split into
-// pieces, merge each piece. Bytes that are not UTF-8 are kept: they become
+// pieces, encode each piece. Bytes that are not UTF-8 are kept: they become
 // pieces of their own that no pattern sees.
 //
 //===----------------------------------------------------------------------===//
@@ -12,6 +12,7 @@
 #include "runtime/Bpe.h"
 #include "runtime/TextPipeline.h"
 #include "runtime/TokenizerBlob.h"
+#include "runtime/Unigram.h"
 #include <array>
 #include <memory>
 #include <string>
@@ -49,7 +50,7 @@ public:
   const TokenizerBlob &blob() const { return tables; }
 
 private:
-  Tokenizer() : bpe(tables) {}
+  Tokenizer() : bpe(tables), unigram(tables) {}
   struct Cut {
     size_t begin, end;
     int32_t id; ///< -1: text between added tokens.
@@ -62,10 +63,12 @@ private:
                  std::vector<int32_t> &ids, std::string *error);
   bool encodeValid(std::string_view text, bool parseSpecial, Place place,
                    std::vector<int32_t> &ids, std::string *error);
+  void encodePiece(std::string_view piece, std::vector<int32_t> &ids);
 
   TokenizerBlob tables;
   TextPipeline pipeline;
   BpeEncoder bpe;
+  UnigramEncoder unigram;
   /// Added tokens by first byte: [firstOf[b], firstOf[b + 1]).
   std::array<uint32_t, 257> firstOf{};
   bool hasNormalizedAdded = false;

@@ -7,8 +7,8 @@
 
 namespace bitnet {
 
-uint32_t hashTokenText(std::string_view text) {
-  uint32_t hash = 2166136261u;
+uint32_t hashTokenText(std::string_view text, uint32_t before) {
+  uint32_t hash = before;
   for (unsigned char c : text)
     hash = (hash ^ c) * 16777619u;
   return hash;
@@ -40,7 +40,8 @@ bool TokenizerBlob::open(const uint8_t *data, uint64_t size,
   if (header->size != size)
     return fail(error, "its size differs from what its header says");
   if (header->model != BITNET_TOKENIZER_BPE_BYTES &&
-      header->model != BITNET_TOKENIZER_BPE_CHARS)
+      header->model != BITNET_TOKENIZER_BPE_CHARS &&
+      header->model != BITNET_TOKENIZER_UNIGRAM)
     return fail(error, "unknown model kind");
 
   const uint64_t vocab = header->vocab_size;
@@ -72,6 +73,9 @@ bool TokenizerBlob::checkSmallSections(std::string *error) const {
   const auto vocab = static_cast<int64_t>(base->vocab_size);
   if (base->unknown_id < -1 || base->unknown_id >= vocab)
     return fail(error, "the unknown token is not in the vocabulary");
+  if (base->model == BITNET_TOKENIZER_UNIGRAM &&
+      (base->unknown_id < 0 || base->scores.count != base->vocab_size))
+    return fail(error, "a unigram model needs scores and an unknown token");
   if (base->num_normalizer_ops > ops().size())
     return fail(error, "it names more normalizer steps than there are");
   for (std::span<const int32_t> ids : {prefix(), suffix()})
@@ -171,10 +175,10 @@ bitnet_token_kind TokenizerBlob::tokenKind(int32_t id) const {
   return static_cast<bitnet_token_kind>(section<uint8_t>(base->token_kind)[id]);
 }
 
-int32_t TokenizerBlob::findToken(std::string_view text) const {
+int32_t TokenizerBlob::findToken(std::string_view text, uint32_t hash) const {
   auto slots = section<uint32_t>(base->token_slots);
   const uint32_t mask = static_cast<uint32_t>(slots.size()) - 1;
-  uint32_t slot = hashTokenText(text) & mask;
+  uint32_t slot = hash & mask;
   for (uint32_t probes = 0; probes <= mask; ++probes) {
     if (slots[slot] == 0)
       return -1;

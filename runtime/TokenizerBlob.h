@@ -17,8 +17,9 @@
 
 namespace bitnet {
 
-/// FNV-1a, the hash of the token slots.
-uint32_t hashTokenText(std::string_view text);
+/// FNV-1a, the hash of the token slots. With the hash of a text before `text`
+/// it is the hash of both together.
+uint32_t hashTokenText(std::string_view text, uint32_t before = 2166136261u);
 
 class TokenizerBlob {
 public:
@@ -35,7 +36,12 @@ public:
   std::string_view tokenText(int32_t id) const;
   bitnet_token_kind tokenKind(int32_t id) const;
   /// The id of the token that the model can form with this text, or -1.
-  int32_t findToken(std::string_view text) const;
+  int32_t findToken(std::string_view text) const {
+    return findToken(text, hashTokenText(text));
+  }
+  int32_t findToken(std::string_view text, uint32_t hash) const;
+  /// Of a unigram model; `id` must be in the vocabulary.
+  float score(int32_t id) const { return section<float>(base->scores)[id]; }
   int32_t byteToken(uint8_t byte) const;
   /// Null if the pair does not merge.
   const bitnet_tokenizer_merge *findMerge(int32_t left, int32_t right) const;

@@ -11,7 +11,7 @@ build_packages="cmake ninja-build ccache git ca-certificates
   libmlir-22-dev mlir-22-tools libpolly-22-dev zlib1g-dev libzstd-dev
   nlohmann-json3-dev libpcre2-dev"
 test_packages="libgtest-dev python3 python3-jinja2 python3-numpy
-  qemu-user-static libclang-rt-22-dev clang-format-22"
+  python3-sentencepiece qemu-user-static libclang-rt-22-dev clang-format-22"
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 

@@ -144,7 +144,11 @@ static void write(TokenizerSpec &spec, std::string &blob) {
   header.byte_ids = writer.section(spec.byteIds);
   header.merge_first = writer.section(mergeFirst);
   header.merges = writer.section(merges);
-  header.scores = writer.section(std::vector<float>());
+  std::vector<float> scores;
+  if (spec.model == BITNET_TOKENIZER_UNIGRAM)
+    for (const TokenizerSpec::Token &token : spec.tokens)
+      scores.push_back(token.score);
+  header.scores = writer.section(scores);
   header.added = writer.section(added);
   header.ops = writer.section(ops);
   header.prefix = writer.section(spec.prefix);

@@ -1,17 +1,19 @@
-//===- SentencePiece.cpp - tokenizer.model of type BPE --------------------===//
+//===- SentencePiece.cpp - SentencePiece's tokenizer.model ----------------===//
 //
 // A SentencePiece model is a protobuf message; the few fields needed are read
 // by hand. Its BPE joins any two neighbours whose concatenation is a piece,
 // best score first. As merges that is: for every piece, every way to cut it in
-// two pieces, ranked by the score.
+// two pieces, ranked by the score. Unigram models keep their scores.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Protobuf.h"
 #include "TokenizerSpec.h"
+#include "runtime/Charsmap.h"
 #include "runtime/Utf8.h"
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
-#include <cstring>
 #include <functional>
 #include <map>
 #include <unordered_map>
@@ -20,76 +22,7 @@
 namespace bitnetc {
 
 namespace {
-/// Walks the fields of one protobuf message.
-class Message {
-public:
-  explicit Message(std::string_view bytes) : rest(bytes) {}
-
-  /// False at the end or at a broken field; see good().
-  bool next() {
-    if (rest.empty())
-      return false;
-    uint64_t key = varint();
-    field = static_cast<uint32_t>(key >> 3);
-    bytes = {};
-    number = 0;
-    switch (key & 7) {
-    case 0:
-      number = varint();
-      break;
-    case 1:
-      take(8);
-      break;
-    case 2:
-      take(varint());
-      break;
-    case 5:
-      take(4);
-      break;
-    default:
-      broken = true;
-    }
-    return !broken;
-  }
-  bool good() const { return !broken; }
-  float asFloat() const {
-    float value = 0;
-    if (bytes.size() == 4)
-      std::memcpy(&value, bytes.data(), 4);
-    return value;
-  }
-
-  uint32_t field = 0;
-  uint64_t number = 0;
-  std::string_view bytes;
-
-private:
-  uint64_t varint() {
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      if (rest.empty())
-        break;
-      auto byte = static_cast<unsigned char>(rest[0]);
-      rest.remove_prefix(1);
-      value |= uint64_t{byte & 0x7Fu} << shift;
-      if (byte < 0x80)
-        return value;
-    }
-    broken = true;
-    return 0;
-  }
-  void take(uint64_t count) {
-    if (count > rest.size()) {
-      broken = true;
-      return;
-    }
-    bytes = rest.substr(0, count);
-    rest.remove_prefix(count);
-  }
-
-  std::string_view rest;
-  bool broken = false;
-};
+enum ModelType { Unigram = 1, Bpe = 2 };
 
 enum PieceType { Normal = 1, Unknown, Control, UserDefined, Unused, Byte };
 
@@ -101,7 +34,7 @@ struct Piece {
 
 struct ModelFields {
   std::vector<Piece> pieces;
-  uint64_t modelType = 1; // Unigram.
+  uint64_t modelType = Unigram;
   bool byteFallback = false, spaceAsSuffix = false;
   int32_t bos = 1;
   std::string charsmap;
@@ -182,7 +115,9 @@ static void addNormalizer(const ModelFields &model, TokenizerSpec &spec) {
   if (!model.charsmap.empty())
     add(BITNET_OP_CHARSMAP, "", model.charsmap);
   if (model.removeExtraSpaces) {
-    add(BITNET_OP_REPLACE_REGEX, "\\A +| +\\z", "");
+    // At the end spaces are removed last, together with what stands for them.
+    add(BITNET_OP_REPLACE_REGEX,
+        model.escapeSpaces ? "\\A +|[ \xE2\x96\x81]+\\z" : "\\A +| +\\z", "");
     add(BITNET_OP_REPLACE_REGEX, " {2,}", " ");
   }
   if (model.dummyPrefix)
@@ -207,7 +142,10 @@ static void addPieces(const ModelFields &model, TokenizerSpec &spec) {
       spec.added.push_back({id, piece.text, BITNET_ADDED_SPECIAL});
       break;
     case UserDefined:
-      spec.added.push_back({id, piece.text, BITNET_ADDED_NORMALIZED});
+      // Of a unigram model they win by their score.
+      token.canBeFormed = model.modelType == Unigram;
+      if (model.modelType == Bpe)
+        spec.added.push_back({id, piece.text, BITNET_ADDED_NORMALIZED});
       break;
     case Byte:
       token.kind = BITNET_TOKEN_BYTE;
@@ -249,6 +187,50 @@ static void addMerges(const ModelFields &model, TokenizerSpec &spec) {
     }
 }
 
+/// As SentencePiece computes them, in float: a user-defined piece is better
+/// than all others, an unknown character worse.
+static void addScores(const ModelFields &model, TokenizerSpec &spec) {
+  float least = FLT_MAX, greatest = FLT_MIN;
+  for (const Piece &piece : model.pieces)
+    if (piece.type == Normal) {
+      least = std::min(least, piece.score);
+      greatest = std::max(greatest, piece.score);
+    }
+  for (size_t i = 0; i < model.pieces.size(); ++i) {
+    const Piece &piece = model.pieces[i];
+    float &score = spec.tokens[i].score;
+    score = piece.score;
+    if (piece.type == UserDefined)
+      score = static_cast<float>(
+          static_cast<float>(piece.text.size()) * greatest - 0.1);
+    else if (piece.type == Unknown)
+      score = least - 10.0f;
+  }
+}
+
+/// What is special about unigram models; a sentence if they are not understood.
+static std::string checkUnigram(const ModelFields &model) {
+  size_t unknowns = 0;
+  for (const Piece &piece : model.pieces) {
+    unknowns += piece.type == Unknown;
+    if (!std::isfinite(piece.score))
+      return "the score of SentencePiece piece '" + piece.text +
+             "' is not a number";
+    // SentencePiece leaves user-defined pieces out of the normalization.
+    std::string normal;
+    if (piece.type == UserDefined && !model.charsmap.empty()) {
+      bitnet::appendCharsmapped(model.charsmap, piece.text, normal);
+      if (normal != piece.text)
+        return "SentencePiece piece '" + piece.text +
+               "' is user-defined and not normalized, which is not supported";
+    }
+  }
+  if (unknowns != 1)
+    return "the SentencePiece model has " + std::to_string(unknowns) +
+           " unknown pieces, not one";
+  return "";
+}
+
 bool readSentencePiece(const std::string &proto, bool addBos,
                        TokenizerSpec &spec, std::string &error) {
   ModelFields model;
@@ -258,7 +240,8 @@ bool readSentencePiece(const std::string &proto, bool addBos,
   }
   static constexpr const char *types[] = {"unknown", "unigram", "BPE", "word",
                                           "char"};
-  if (model.modelType != 2) {
+  const bool isUnigram = model.modelType == Unigram;
+  if (!isUnigram && model.modelType != Bpe) {
     error = std::string("SentencePiece model type '") +
             types[model.modelType < 5 ? model.modelType : 0] +
             "' is not supported";
@@ -269,7 +252,8 @@ bool readSentencePiece(const std::string &proto, bool addBos,
     return false;
   }
   for (const Piece &piece : model.pieces) {
-    if (piece.type == Unused || piece.type < Normal || piece.type > Byte) {
+    if ((piece.type == Unused && !isUnigram) || piece.type < Normal ||
+        piece.type > Byte) {
       error = "SentencePiece piece '" + piece.text + "' has a type (" +
               std::to_string(piece.type) + ") that is not supported";
       return false;
@@ -286,7 +270,12 @@ bool readSentencePiece(const std::string &proto, bool addBos,
       return false;
     }
   }
-  spec.model = BITNET_TOKENIZER_BPE_CHARS;
+  if (isUnigram)
+    error = checkUnigram(model);
+  if (!error.empty())
+    return false;
+  spec.model =
+      isUnigram ? BITNET_TOKENIZER_UNIGRAM : BITNET_TOKENIZER_BPE_CHARS;
   spec.flags = BITNET_TOKENIZER_FUSE_UNKNOWN | BITNET_TOKENIZER_HAS_TEMPLATE;
   spec.addedAreNormalized = true;
   if (model.byteFallback)
@@ -297,7 +286,12 @@ bool readSentencePiece(const std::string &proto, bool addBos,
     spec.flags |= BITNET_TOKENIZER_STRIP_SPACE;
   addNormalizer(model, spec);
   addPieces(model, spec);
-  addMerges(model, spec);
+  if (isUnigram) {
+    spec.flags |= BITNET_TOKENIZER_FLOAT_SUMS;
+    addScores(model, spec);
+  } else {
+    addMerges(model, spec);
+  }
   if (addBos && model.bos >= 0 &&
       static_cast<size_t>(model.bos) < model.pieces.size() &&
       model.pieces[model.bos].type == Control)

@@ -5,7 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Base64.h"
 #include "TokenizerSpec.h"
+#include "TokenizerUnigram.h"
 #include "runtime/TextPipeline.h"
 #include "runtime/Utf8.h"
 #include <nlohmann/json.hpp>
@@ -15,13 +17,7 @@
 namespace bitnetc {
 
 namespace {
-using Json = nlohmann::json;
 using Op = TokenizerSpec::Op;
-
-/// Thrown inside this file only; readTokenizerJson turns it into its error.
-struct Unsupported : std::runtime_error {
-  using runtime_error::runtime_error;
-};
 
 constexpr const char *metaspace = "\xE2\x96\x81";
 
@@ -124,6 +120,14 @@ void Reader::readNormalizer(const Json &n) {
       add(BITNET_OP_REPLACE, pattern.at("String"), n.at("content"));
     else
       add(BITNET_OP_REPLACE_REGEX, pattern.at("Regex"), n.at("content"));
+  } else if (type == "Precompiled") {
+    std::string map;
+    if (!decodeBase64(
+            need<std::string>(n, "precompiled_charsmap", "normalizer"), map))
+      throw Unsupported("field \"normalizer.precompiled_charsmap\" is not "
+                        "base64");
+    if (!map.empty())
+      add(BITNET_OP_CHARSMAP, "", std::move(map));
   } else if (type == "NFC") {
     add(BITNET_OP_NFC, "", "");
   } else if (type == "Strip") {
@@ -254,7 +258,7 @@ std::string Reader::tokenBytes(const std::string &text, bool &allMapped) const {
   return bytes;
 }
 
-static bool isByteToken(const std::string &text, int &byte) {
+bool isByteToken(const std::string &text, int &byte) {
   if (text.size() != 6 || text.compare(0, 3, "<0x") != 0 || text[5] != '>')
     return false;
   byte = 0;
@@ -278,6 +282,8 @@ void Reader::readModel(const Json &m) {
   // Files of older versions name no type; only BPE has merges.
   const auto type =
       get<std::string>(m, "type", m.contains("merges") ? "BPE" : "unnamed");
+  if (type == "Unigram")
+    return readUnigram(m, spec, vocab);
   if (type != "BPE")
     throw Unsupported("model type '" + type + "' is not supported");
   for (const char *name : {"continuing_subword_prefix", "end_of_word_suffix"})

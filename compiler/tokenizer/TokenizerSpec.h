@@ -19,6 +19,7 @@ struct TokenizerSpec {
     std::string text; ///< As the blob stores it; empty for unused ids.
     bitnet_token_kind kind = BITNET_TOKEN_NORMAL;
     bool canBeFormed = false; ///< By the model, from text.
+    float score = 0;          ///< Of a unigram model.
   };
   struct Merge {
     uint32_t left, right, result, rank;
@@ -62,7 +63,7 @@ bool readTokenizerJson(const std::string &json, TokenizerSpec &spec,
 bool readVocabAndMerges(const std::string &vocabJson, const std::string &merges,
                         TokenizerSpec &spec, std::string &error);
 
-/// Reads a SentencePiece model of type BPE. `addBos` as in
+/// Reads a SentencePiece model of type BPE or unigram. `addBos` as in
 /// tokenizer_config.json.
 bool readSentencePiece(const std::string &proto, bool addBos,
                        TokenizerSpec &spec, std::string &error);

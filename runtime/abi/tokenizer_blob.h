@@ -16,7 +16,8 @@
  *   | merge_first u32[V + 1]   |  merges of left token l are
  *   | merges      {r, m, k}[]  |  merges[merge_first[l], [l + 1]), sorted by
  *   |                          |  right token; lowest rank k merges first
- *   | scores      f32[V]       |  only for unigram models
+ *   | scores      f32[V]       |  only for unigram models; the unknown token's
+ *   |                          |  is that of a character without a token
  *   | added       {..}[]       |  tokens cut out of the text before all else
  *   | ops         {..}[]       |  normalizer, then pre-tokenizer, in order
  *   | prefix      i32[]        |  ids put before a text (usually bos)
@@ -46,7 +47,7 @@ enum bitnet_tokenizer_model {
   BITNET_TOKENIZER_BPE_BYTES = 1,
   /* BPE whose first symbols are characters (SentencePiece). */
   BITNET_TOKENIZER_BPE_CHARS = 2,
-  /* Reserved: the best segmentation by the sum of scores. */
+  /* The best segmentation by the sum of scores. unknown_id is not -1. */
   BITNET_TOKENIZER_UNIGRAM = 3
 };
 
@@ -63,7 +64,10 @@ enum bitnet_tokenizer_flags {
   BITNET_TOKENIZER_STRIP_SPACE = 1 << 4,
   /* prefix and suffix are known (they may be empty). Without this flag the
    * source did not say, and bitnet_model.bos_token decides. */
-  BITNET_TOKENIZER_HAS_TEMPLATE = 1 << 5
+  BITNET_TOKENIZER_HAS_TEMPLATE = 1 << 5,
+  /* Sums of scores are rounded to float after every token (SentencePiece);
+   * without it they are double (Hugging Face). */
+  BITNET_TOKENIZER_FLOAT_SUMS = 1 << 6
 };
 
 enum bitnet_token_kind {

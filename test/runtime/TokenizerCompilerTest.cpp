@@ -139,9 +139,9 @@ TEST_F(TokenizerCompiler, SentencePieceMergesByScore) {
 }
 
 TEST_F(TokenizerCompiler, OtherSentencePieceModelsAreNamed) {
-  const std::string path = write("tokenizer.model", sentencePiece(1));
+  const std::string path = write("tokenizer.model", sentencePiece(3));
   EXPECT_EQ(errorOf(path),
-            path + ": SentencePiece model type 'unigram' is not supported");
+            path + ": SentencePiece model type 'word' is not supported");
 }
 
 // Inputs that cost time, memory or stack out of proportion to their size.
