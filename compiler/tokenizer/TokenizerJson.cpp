@@ -10,8 +10,7 @@
 #include "TokenizerUnigram.h"
 #include "runtime/TextPipeline.h"
 #include "runtime/Utf8.h"
-#include <nlohmann/json.hpp>
-#include <stdexcept>
+#include <algorithm>
 #include <unordered_map>
 
 namespace bitnetc {
@@ -37,16 +36,6 @@ constexpr const char *gpt2Pattern =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| "
     "?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-std::string typeOf(const Json &component) {
-  return component.at("type").get<std::string>();
-}
-
-template <typename T> T get(const Json &object, const char *name, T otherwise) {
-  auto found = object.find(name);
-  return found == object.end() || found->is_null() ? otherwise
-                                                   : found->get<T>();
-}
-
 std::string escapeRegex(const std::string &text) {
   std::string out;
   for (char c : text) {
@@ -62,25 +51,47 @@ public:
   explicit Reader(TokenizerSpec &spec) : spec(spec) {}
 
   void read(const Json &json) {
+    if (!json.is_object())
+      throw Unsupported("it is not a JSON object");
+    where = "normalizer";
     readNormalizer(json.value("normalizer", Json()));
+    where = "pre_tokenizer";
     readPreTokenizer(json.value("pre_tokenizer", Json()));
+    where = "decoder";
     readDecoder(json.value("decoder", Json()));
     spec.model =
         byteLevel ? BITNET_TOKENIZER_BPE_BYTES : BITNET_TOKENIZER_BPE_CHARS;
     const Json added = json.value("added_tokens", Json::array());
-    const Json &model = json.at("model");
+    const Json &model = need(json, "model", "");
     const size_t entries = model.contains("vocab") ? model["vocab"].size() : 0;
     idLimit = 65536 + 8 * (entries + added.size());
+    where = "model";
     readModel(model);
     readAdded(added);
     auto post = json.find("post_processor");
     if (post != json.end() && !post->is_null()) {
       spec.flags |= BITNET_TOKENIZER_HAS_TEMPLATE;
+      where = "post_processor";
       readPostProcessor(*post);
     }
   }
 
 private:
+  // Fields of the component that is being read.
+  const Json &field(const Json &object, const char *name) const {
+    return need(object, name, where);
+  }
+  std::string text(const Json &object, const char *name) const {
+    return need<std::string>(object, name, where);
+  }
+  template <typename T>
+  T get(const Json &object, const char *name, T otherwise) const {
+    return bitnetc::get<T>(object, name, std::move(otherwise), where);
+  }
+  std::string patternText(const Json &component, const char *kind) const {
+    return need<std::string>(field(component, "pattern"), kind,
+                             where + ".pattern");
+  }
   void readNormalizer(const Json &n);
   void readPreTokenizer(const Json &p);
   void readDecoder(const Json &d);
@@ -94,6 +105,7 @@ private:
   uint32_t readId(const Json &id) const;
 
   TokenizerSpec &spec;
+  std::string where; ///< The component, for errors.
   bool byteLevel = false;
   /// Memory is taken for every id below the highest one, so few tokens must not
   /// have huge ids.
@@ -105,25 +117,23 @@ private:
 void Reader::readNormalizer(const Json &n) {
   if (n.is_null())
     return;
-  const std::string type = typeOf(n);
+  const std::string type = text(n, "type");
   auto add = [&](bitnet_op_type op, std::string pattern, std::string content) {
     spec.normalizer.push_back({op, 0, std::move(pattern), std::move(content)});
   };
   if (type == "Sequence") {
-    for (const Json &part : n.at("normalizers"))
+    for (const Json &part : needArray(n, "normalizers", where))
       readNormalizer(part);
   } else if (type == "Prepend") {
-    add(BITNET_OP_PREPEND, "", n.at("prepend"));
+    add(BITNET_OP_PREPEND, "", text(n, "prepend"));
   } else if (type == "Replace") {
-    const Json &pattern = n.at("pattern");
-    if (pattern.contains("String"))
-      add(BITNET_OP_REPLACE, pattern.at("String"), n.at("content"));
+    if (field(n, "pattern").contains("String"))
+      add(BITNET_OP_REPLACE, patternText(n, "String"), text(n, "content"));
     else
-      add(BITNET_OP_REPLACE_REGEX, pattern.at("Regex"), n.at("content"));
+      add(BITNET_OP_REPLACE_REGEX, patternText(n, "Regex"), text(n, "content"));
   } else if (type == "Precompiled") {
     std::string map;
-    if (!decodeBase64(
-            need<std::string>(n, "precompiled_charsmap", "normalizer"), map))
+    if (!decodeBase64(text(n, "precompiled_charsmap"), map))
       throw Unsupported("field \"normalizer.precompiled_charsmap\" is not "
                         "base64");
     if (!map.empty())
@@ -162,9 +172,9 @@ void Reader::addSplit(std::string pattern, const std::string &behavior,
 void Reader::readPreTokenizer(const Json &p) {
   if (p.is_null())
     return;
-  const std::string type = typeOf(p);
+  const std::string type = text(p, "type");
   if (type == "Sequence") {
-    for (const Json &part : p.at("pretokenizers"))
+    for (const Json &part : needArray(p, "pretokenizers", where))
       readPreTokenizer(part);
   } else if (type == "ByteLevel") {
     if (get(p, "add_prefix_space", true))
@@ -173,11 +183,10 @@ void Reader::readPreTokenizer(const Json &p) {
       addSplit(gpt2Pattern, "Isolated");
     byteLevel = true;
   } else if (type == "Split") {
-    const Json &pattern = p.at("pattern");
-    addSplit(pattern.contains("String")
-                 ? escapeRegex(pattern.at("String").get<std::string>())
-                 : pattern.at("Regex").get<std::string>(),
-             p.at("behavior"), get(p, "invert", false));
+    const bool isString = field(p, "pattern").contains("String");
+    addSplit(isString ? escapeRegex(patternText(p, "String"))
+                      : patternText(p, "Regex"),
+             text(p, "behavior"), get(p, "invert", false));
   } else if (type == "Digits") {
     addSplit("\\p{N}",
              get(p, "individual_digits", false) ? "Isolated" : "Contiguous");
@@ -210,9 +219,9 @@ void Reader::readPreTokenizer(const Json &p) {
 void Reader::readDecoder(const Json &d) {
   if (d.is_null())
     return;
-  const std::string type = typeOf(d);
+  const std::string type = text(d, "type");
   if (type == "Sequence") {
-    for (const Json &part : d.at("decoders"))
+    for (const Json &part : needArray(d, "decoders", where))
       readDecoder(part);
   } else if (type == "ByteLevel") {
     byteLevel = true;
@@ -222,13 +231,13 @@ void Reader::readDecoder(const Json &d) {
         get(d, "add_prefix_space", true))
       spec.flags |= BITNET_TOKENIZER_STRIP_SPACE;
   } else if (type == "Replace") {
-    if (d.at("pattern").value("String", "") != metaspace ||
-        d.at("content") != " ")
+    if (!field(d, "pattern").contains("String") ||
+        patternText(d, "String") != metaspace || text(d, "content") != " ")
       throw Unsupported("decoder 'Replace' of anything but U+2581 by a space "
                         "is not supported");
     spec.flags |= BITNET_TOKENIZER_METASPACE;
   } else if (type == "Strip") {
-    if (d.at("content") != " " || get(d, "start", 0) != 1 ||
+    if (text(d, "content") != " " || get(d, "start", 0) != 1 ||
         get(d, "stop", 0) != 0)
       throw Unsupported("decoder 'Strip' of anything but one space at the "
                         "start is not supported");
@@ -300,7 +309,10 @@ void Reader::readModel(const Json &m) {
   if (fallback)
     spec.flags |= BITNET_TOKENIZER_BYTE_FALLBACK;
 
-  for (const auto &[text, id] : m.at("vocab").items()) {
+  const Json &vocabulary = field(m, "vocab");
+  if (!vocabulary.is_object())
+    throw Unsupported("field \"model.vocab\" is not an object");
+  for (const auto &[text, id] : vocabulary.items()) {
     const uint32_t number = readId(id);
     vocab.emplace(text, number);
     bool allMapped = false;
@@ -323,7 +335,7 @@ void Reader::readModel(const Json &m) {
                         "' is not in the vocabulary");
     spec.unknownId = static_cast<int32_t>(found->second);
   }
-  readMerges(m.at("merges"));
+  readMerges(needArray(m, "merges", where));
 }
 
 void Reader::readMerges(const Json &merges) {
@@ -337,9 +349,12 @@ void Reader::readMerges(const Json &merges) {
         throw Unsupported("merge " + std::to_string(rank) + " is not a pair");
       left = text.substr(0, space);
       right = text.substr(space + 1);
+    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
+               merge[1].is_string()) {
+      left = merge[0].get<std::string>();
+      right = merge[1].get<std::string>();
     } else {
-      left = merge.at(0);
-      right = merge.at(1);
+      throw Unsupported("merge " + std::to_string(rank) + " is not a pair");
     }
     auto find = [&](const std::string &text) {
       auto found = vocab.find(text);
@@ -354,9 +369,13 @@ void Reader::readMerges(const Json &merges) {
 }
 
 void Reader::readAdded(const Json &added) {
+  if (!added.is_array() && !added.is_null())
+    throw Unsupported("field \"added_tokens\" is not an array");
+  size_t index = 0;
   for (const Json &a : added) {
-    const auto content = a.at("content").get<std::string>();
-    const uint32_t id = readId(a.at("id"));
+    where = "added_tokens[" + std::to_string(index++) + "]";
+    const std::string content = text(a, "content");
+    const uint32_t id = readId(field(a, "id"));
     uint32_t flags = 0;
     auto setFlag = [&](const char *name, uint32_t flag) {
       if (get(a, name, false))
@@ -379,23 +398,46 @@ void Reader::readAdded(const Json &added) {
 }
 
 void Reader::readPostProcessor(const Json &p) {
-  const std::string type = typeOf(p);
+  const std::string type = text(p, "type");
   if (type == "Sequence") {
-    for (const Json &part : p.at("processors"))
+    for (const Json &part : needArray(p, "processors", where))
       readPostProcessor(part);
   } else if (type == "TemplateProcessing") {
     bool before = true;
-    for (const Json &piece : p.at("single")) {
+    for (const Json &piece : needArray(p, "single", where)) {
       if (piece.contains("Sequence")) {
         before = false;
         continue;
       }
-      const std::string name = piece.at("SpecialToken").at("id");
-      for (const Json &id : p.at("special_tokens").at(name).at("ids"))
-        (before ? spec.prefix : spec.suffix).push_back(id.get<int32_t>());
+      const auto name =
+          need<std::string>(need(piece, "SpecialToken", where + ".single"),
+                            "id", where + ".single.SpecialToken");
+      const std::string tokens = where + ".special_tokens";
+      const Json &token =
+          need(field(p, "special_tokens"), name.c_str(), tokens);
+      for (const Json &id : needArray(token, "ids", tokens + "." + name))
+        (before ? spec.prefix : spec.suffix)
+            .push_back(static_cast<int32_t>(readId(id)));
     }
   } else if (type != "ByteLevel") { // Which only moves offsets.
     throw Unsupported("post_processor type '" + type + "' is not supported");
+  }
+}
+
+/// The exception being handled, without the library's own words.
+static std::string describeException(const std::string &text) {
+  try {
+    throw;
+  } catch (const Json::parse_error &problem) {
+    const size_t at = std::min<size_t>(problem.byte, text.size());
+    const auto lines = std::count(
+        text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+    return "it is not valid JSON: line " + std::to_string(lines + 1) +
+           ", byte " + std::to_string(at);
+  } catch (const Json::exception &) {
+    return "a field has the wrong type";
+  } catch (const std::exception &problem) {
+    return problem.what();
   }
 }
 
@@ -404,8 +446,8 @@ bool readTokenizerJson(const std::string &json, TokenizerSpec &spec,
   try {
     Reader(spec).read(parseJson(json));
     return true;
-  } catch (const std::exception &problem) {
-    error = problem.what();
+  } catch (const std::exception &) {
+    error = describeException(json);
     return false;
   }
 }
@@ -438,8 +480,8 @@ bool readVocabAndMerges(const std::string &vocabJson, const std::string &merges,
                        {"decoder", byteLevel},
                        {"added_tokens", added}});
     return true;
-  } catch (const std::exception &problem) {
-    error = problem.what();
+  } catch (const std::exception &) {
+    error = describeException(vocabJson);
     return false;
   }
 }

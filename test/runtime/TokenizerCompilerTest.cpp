@@ -78,6 +78,45 @@ TEST_F(TokenizerCompiler, NamesTheFileAndThePart) {
       "split behavior 'Odd' is not supported");
 }
 
+TEST_F(TokenizerCompiler, NamesTheField) {
+  const std::pair<const char *, const char *> cases[] = {
+      {"", "it is not valid JSON: line 1, byte 0"},
+      {"{\n\"a\"", "it is not valid JSON: line 2, byte 5"},
+      {"[]", "it is not a JSON object"},
+      {"{}", "field \"model\" is missing"},
+      {R"({"model": 3})", "field \"model\" is not an object"},
+      {R"({"model": {"type": 3}})", "field \"model.type\" is not a string"},
+      {R"({"model": {"type": "BPE"}})", "field \"model.vocab\" is missing"},
+      {R"({"model": {"type": "BPE", "vocab": []}})",
+       "field \"model.vocab\" is not an object"},
+      {R"({"model": {"type": "BPE", "vocab": {}}})",
+       "field \"model.merges\" is missing"},
+      {R"({"model": {"type": "BPE", "vocab": {}, "merges": [3]}})",
+       "merge 0 is not a pair"},
+      {R"({"normalizer": {}})", "field \"normalizer.type\" is missing"},
+      {R"({"normalizer": 3})", "field \"normalizer\" is not an object"},
+      {R"({"normalizer": {"type": "Replace", "pattern": {}}})",
+       "field \"normalizer.pattern.Regex\" is missing"},
+      {R"({"pre_tokenizer": {"type": "Sequence", "pretokenizers": 3}})",
+       "field \"pre_tokenizer.pretokenizers\" is not an array"},
+      {R"({"decoder": {"type": "Strip", "content": " ", "start": "1"}})",
+       "field \"decoder.start\" is not a number"},
+      {R"({"model": {"type": "BPE", "vocab": {}, "merges": []},
+           "added_tokens": [{"id": 0, "content": "a"}, {"id": 1}]})",
+       "field \"added_tokens[1].content\" is missing"},
+      {R"({"model": {"type": "BPE", "vocab": {}, "merges": []},
+           "post_processor": {"type": "TemplateProcessing",
+           "single": [{"SpecialToken": {"id": "s"}}], "special_tokens": {}}})",
+       "field \"post_processor.special_tokens.s\" is missing"},
+      {R"({"model": {"type": "BPE", "vocab": {}, "merges": []},
+           "truncation": null, "added_tokens": 3})",
+       "field \"added_tokens\" is not an array"}};
+  for (const auto &[text, expected] : cases) {
+    const std::string path = write("tokenizer.json", text);
+    EXPECT_EQ(errorOf(path), path + ": " + expected) << text;
+  }
+}
+
 TEST_F(TokenizerCompiler, BrokenFilesAreErrors) {
   for (const char *text : {"", "{", "[]", "{}", "{\"model\": 3}",
                            "{\"model\": {\"type\": \"BPE\"}}"}) {
