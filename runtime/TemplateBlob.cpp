@@ -77,8 +77,9 @@ bool TemplateBlob::open(const uint8_t *data, uint64_t size,
         n.aux >= kinds[n.kind].auxLimit)
       return damaged("kind of a node");
     uint32_t depth = 0, at = 0;
+    // Node 0 stands for "none" and is not checked itself.
     auto child = [&](uint32_t number, char role) {
-      if (number >= i || kinds[nodes[number].kind].role != role)
+      if (number == 0 || number >= i || kinds[nodes[number].kind].role != role)
         return false;
       depth = std::max(depth, depths[number]);
       return true;

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <random>
 #include <sstream>
+#include <utility>
 
 using namespace bitnet;
 using namespace bitnet::test;
@@ -185,6 +186,35 @@ TEST(TemplateRobustness, DamagedBlobs) {
     tryIt(damaged);
   }
   EXPECT_GT(opened, 100u);
+}
+
+// Node 0 stands for "none": whatever it holds, no other node may refer to it.
+TEST(TemplateRobustness, NodeZeroIsNeverUsed) {
+  const bitnetc::CompiledTemplate compiled = bitnetc::compileTemplate(sample);
+  ASSERT_EQ(compiled.error, "");
+  AlignedBlob blob(compiled.blob);
+  auto *nodes = reinterpret_cast<bitnet_template_node *>(
+      blob.data() +
+      reinterpret_cast<bitnet_template_blob *>(blob.data())->nodes.offset);
+  const uint32_t count =
+      reinterpret_cast<bitnet_template_blob *>(blob.data())->nodes.count;
+  const bitnet_template_node none = nodes[0];
+  std::string error;
+  auto opens = [&] {
+    return ChatTemplate::open(blob.data(), blob.size(), &error) != nullptr;
+  };
+  for (uint32_t i = 1; i < count; ++i)
+    for (uint32_t &field : nodes[i].field) {
+      const uint32_t before = std::exchange(field, 0);
+      nodes[0] = none;
+      const bool expected = opens();
+      for (uint32_t kind = 1; kind <= BITNET_TEMPLATE_NUM_KINDS; ++kind) {
+        nodes[0] = {static_cast<uint16_t>(kind), 0, 1, {}};
+        std::fill(std::begin(nodes[0].field), std::end(nodes[0].field), ~0u);
+        ASSERT_EQ(opens(), expected) << i << " " << kind;
+      }
+      field = before;
+    }
 }
 
 /// Random changes of the source: text or an error, never more.
