@@ -241,6 +241,11 @@ a model.json.
                                             # net.o, net.h, net.weights: link
                                             # it into a program of your own
   bitnetc models/bitnet-2b --emit=fused     # see what was fused
+
+Beside models:
+
+  bitnetc tokenize --tokenizer PATH         # texts to ids and back
+  bitnetc render --tokenizer PATH           # chat messages to a prompt
 )";
   StringRef group;
   for (const OptionRow &row : kOptions) {
