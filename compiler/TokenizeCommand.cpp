@@ -22,8 +22,8 @@ static constexpr const char *kHelp =
     R"(usage: bitnetc tokenize --tokenizer PATH [OPTIONS] < texts > ids
 
 Turns texts into token ids, or back with --decode. PATH is a tokenizer.json, a
-SentencePiece tokenizer.model, a GGUF file, or a directory that holds one of the
-first two. Each line of standard input is JSON: a string or an object with
+tokenizer.model (SentencePiece or Llama 3), a GGUF file, or a directory with one
+of the first two. Each line of standard input is JSON: a string or an object with
 "text". Each line of standard output is an array of ids.
 
 What the tokenizer itself puts around a text (usually bos before it) is put

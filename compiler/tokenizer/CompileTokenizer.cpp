@@ -70,11 +70,8 @@ static bool readSpec(fs::path &path, TokenizerSpec &spec, std::string &error) {
   }
   if (path.extension() == ".json")
     return readTokenizerJson(text, spec, error);
-  if (looksLikeTiktoken(text)) {
-    error = "it is a tiktoken vocabulary; give the tokenizer.json of the model "
-            "instead";
-    return false;
-  }
+  if (looksLikeTiktoken(text))
+    return readTiktoken(text, spec, error);
   return readSentencePiece(text, wantsBos(path.parent_path()), spec, error);
 }
 

@@ -16,8 +16,9 @@ struct CompiledTokenizer {
   std::string error; ///< One sentence that names the file; empty on success.
 };
 
-/// `path` is a tokenizer.json, a SentencePiece tokenizer.model, a GGUF file, or
-/// a directory that holds one of them or GPT-2's vocab.json and merges.txt.
+/// `path` is a tokenizer.json, a tokenizer.model (SentencePiece or Llama 3), a
+/// GGUF file, or a directory that holds one of them or GPT-2's vocab.json and
+/// merges.txt.
 CompiledTokenizer compileTokenizerFile(const std::string &path);
 
 } // namespace bitnetc

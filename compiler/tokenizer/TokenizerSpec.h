@@ -68,6 +68,10 @@ bool readVocabAndMerges(const std::string &vocabJson, const std::string &merges,
 bool readSentencePiece(const std::string &proto, bool addBos,
                        TokenizerSpec &spec, std::string &error);
 
+/// Reads Llama 3's tokenizer.model, lines of base64 and rank.
+bool readTiktoken(const std::string &text, TokenizerSpec &spec,
+                  std::string &error);
+
 /// Writes the blob and checks it by opening it.
 bool writeTokenizerBlob(TokenizerSpec &spec, std::string &blob,
                         std::string &error);

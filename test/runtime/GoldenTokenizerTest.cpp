@@ -69,8 +69,8 @@ INSTANTIATE_TEST_SUITE_P(All, HuggingFaceGolden,
                            return name;
                          });
 
-// SentencePiece's own file must do what the tokenizer.json derived from it
-// does.
+// SentencePiece's or tiktoken's own file must do what the tokenizer.json derived
+// from it does.
 class SentencePieceGolden
     : public testing::TestWithParam<std::pair<const char *, const char *>> {};
 
@@ -98,6 +98,7 @@ TEST_P(SentencePieceGolden, SameIdsAsJson) {
 INSTANTIATE_TEST_SUITE_P(
     All, SentencePieceGolden,
     testing::Values(std::pair("llama2-spm/tokenizer.model", "llama2-hf"),
+                    std::pair("llama3-tiktoken/tokenizer.model", "llama3-hf"),
                     std::pair("tinystories512-spm/tokenizer.model",
                               "tinystories512-spm")),
     [](const auto &info) {

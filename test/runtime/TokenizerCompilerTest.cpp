@@ -129,7 +129,12 @@ TEST_F(TokenizerCompiler, BrokenFilesAreErrors) {
     EXPECT_EQ(errorOf(path), path + ": it is not a SentencePiece model");
   }
   const std::string tiktoken = write("tokenizer.model", "IQ== 0\nIg== 1\n");
-  EXPECT_NE(errorOf(tiktoken).find("tiktoken"), std::string::npos);
+  EXPECT_NE(errorOf(tiktoken).find("a tiktoken vocabulary of 2 tokens"),
+            std::string::npos);
+  write("tokenizer.model", "IQ== 0\nIg=! 1\n");
+  EXPECT_EQ(errorOf(tiktoken), tiktoken + ": line 2: no token in base64");
+  write("tokenizer.model", "IQ== 0\nIg== 2\n");
+  EXPECT_EQ(errorOf(tiktoken), tiktoken + ": line 2: the rank is not 1");
   EXPECT_EQ(errorOf("/nowhere/tokenizer.json"),
             "/nowhere/tokenizer.json: cannot read it");
 }
