@@ -23,8 +23,8 @@ static constexpr const char *kHelp =
 
 Turns texts into token ids, or back with --decode. PATH is a tokenizer.json, a
 tokenizer.model (SentencePiece or Llama 3), a GGUF file, or a directory with one
-of the first two. Each line of standard input is JSON: a string or an object with
-"text". Each line of standard output is an array of ids.
+of the first two. Each line of standard input is JSON: a string or an object
+with "text". Each line of standard output is an array of ids.
 
 What the tokenizer itself puts around a text (usually bos before it) is put
 there. A tokenizer.json without "post_processor" names nothing; programs then

@@ -69,8 +69,8 @@ INSTANTIATE_TEST_SUITE_P(All, HuggingFaceGolden,
                            return name;
                          });
 
-// SentencePiece's or tiktoken's own file must do what the tokenizer.json derived
-// from it does.
+// SentencePiece's or tiktoken's own file must do what the tokenizer.json
+// derived from it does.
 class SentencePieceGolden
     : public testing::TestWithParam<std::pair<const char *, const char *>> {};
 
