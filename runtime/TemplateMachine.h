@@ -77,10 +77,6 @@ private:
   Value attribute(const Value &object, std::string_view name);
   Value item(const Value &object, const Value &key);
   Value slice(const Node &node);
-  Value binary(int op, const Value &a, const Value &b);
-  Value arithmetic(int op, const Value &a, const Value &b);
-  bool compare(int op, const Value &a, const Value &b);
-  bool contains(const Value &container, const Value &value);
   Value callNode(const Node &node, const Value *caller);
   Value call(const Value &callee, const CallArguments &arguments,
              const Value *caller);
@@ -88,6 +84,12 @@ private:
   std::vector<Value> iterate(const Value &value);
   int64_t toIndex(const Value &value);
   std::string formatTime(const std::string &format);
+
+  // Operators (TemplateOperators.cpp).
+  Value binary(int op, const Value &a, const Value &b);
+  Value arithmetic(int op, const Value &a, const Value &b);
+  bool compare(int op, const Value &a, const Value &b);
+  bool contains(const Value &container, const Value &value);
 
   // Filters and tests (TemplateFilters.cpp).
   using Given = std::span<const Value>; ///< Missing ones are Undefined.

@@ -1,7 +1,8 @@
 //===- GgufImportTest.cpp - Models in GGUF files --------------------------===//
 //
 // Tiny files of each architecture, as llama.cpp's converters name and lay out
-// things, and every way in which they may be something else.
+// things, and every way in which they may be something else. One long list of
+// small cases over the same few helpers.
 //
 //===----------------------------------------------------------------------===//
 #include "GgufEncode.h"
