@@ -236,8 +236,10 @@ TEST_F(SentencePieceReference, PublishedModel) {
     for (std::string &line : readLines(entry.path()))
       texts.push_back(std::move(line));
   const std::string golden = sharedData("expected/tokenize-golden.json");
-  if (!golden.empty())
-    for (const Json &text : Json::parse(std::ifstream(golden)).at("strings"))
+  if (!golden.empty()) {
+    const Json document = Json::parse(std::ifstream(golden));
+    for (const Json &text : document.at("strings"))
       texts.push_back(text);
+  }
   compare(model, texts);
 }
