@@ -12,10 +12,7 @@
 #include "compiler/gguf/Vocabulary.h"
 #include "runtime/TextPipeline.h"
 #include "runtime/Utf8.h"
-#include <functional>
-#include <map>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace bitnetc {
 
@@ -35,7 +32,8 @@ public:
     if (vocabulary.byteLevel ? !addMerges() : !addBytes())
       return false;
     if (!vocabulary.byteLevel)
-      addScoredMerges();
+      addScoredMerges(
+          ids, [&](uint32_t id) { return vocabulary.scores[id]; }, spec);
     addSteps();
     spec.flags |= BITNET_TOKENIZER_HAS_TEMPLATE;
     if (vocabulary.addBos)
@@ -54,7 +52,6 @@ private:
   void addTokens();
   bool addMerges();
   bool addBytes();
-  void addScoredMerges();
   void addSteps();
 
   const Vocabulary &vocabulary;
@@ -168,36 +165,6 @@ bool Reader::addBytes() {
     spec.flags |= BITNET_TOKENIZER_BYTE_FALLBACK;
   }
   return true;
-}
-
-/// For every token, every way to cut it in two tokens, ranked by its score.
-void Reader::addScoredMerges() {
-  // Equal scores merge from left to right, so they share a rank.
-  std::map<float, uint32_t, std::greater<float>> ranks;
-  for (const auto &[text, id] : ids)
-    ranks.emplace(vocabulary.scores[id], 0);
-  uint32_t next = 0;
-  for (auto &[score, rank] : ranks)
-    rank = next++;
-  // Looking up both halves at every cut takes quadratic time for a long token;
-  // halves of lengths that no token has need no look-up.
-  std::unordered_set<size_t> lengths;
-  for (const auto &[text, id] : ids)
-    lengths.insert(text.size());
-  for (const auto &[text, id] : ids) {
-    if (text.empty())
-      continue;
-    for (size_t cut = bitnet::decodeUtf8(text).length; cut < text.size();
-         cut += bitnet::decodeUtf8(text.substr(cut)).length) {
-      if (!lengths.contains(cut) || !lengths.contains(text.size() - cut))
-        continue;
-      auto left = ids.find(text.substr(0, cut));
-      auto right = ids.find(text.substr(cut));
-      if (left != ids.end() && right != ids.end())
-        spec.merges.push_back(
-            {left->second, right->second, id, ranks.at(vocabulary.scores[id])});
-    }
-  }
 }
 
 void Reader::addSteps() {

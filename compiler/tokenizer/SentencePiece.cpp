@@ -14,10 +14,7 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
-#include <functional>
-#include <map>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace bitnetc {
 
@@ -159,32 +156,11 @@ static void addPieces(const ModelFields &model, TokenizerSpec &spec) {
 
 static void addMerges(const ModelFields &model, TokenizerSpec &spec) {
   std::unordered_map<std::string_view, uint32_t> ids;
-  // Equal scores merge from left to right, so they share a rank.
-  std::map<float, uint32_t, std::greater<float>> ranks;
   for (size_t i = 0; i < model.pieces.size(); ++i)
-    if (model.pieces[i].type == Normal) {
+    if (model.pieces[i].type == Normal)
       ids.emplace(model.pieces[i].text, static_cast<uint32_t>(i));
-      ranks.emplace(model.pieces[i].score, 0);
-    }
-  uint32_t next = 0;
-  for (auto &[score, rank] : ranks)
-    rank = next++;
-  // Looking up both halves at every cut takes quadratic time for a long piece;
-  // halves of lengths that no piece has need no look-up.
-  std::unordered_set<size_t> lengths;
-  for (const auto &[text, id] : ids)
-    lengths.insert(text.size());
-  for (const auto &[text, id] : ids)
-    for (size_t cut = bitnet::decodeUtf8(text).length; cut < text.size();
-         cut += bitnet::decodeUtf8(text.substr(cut)).length) {
-      if (!lengths.contains(cut) || !lengths.contains(text.size() - cut))
-        continue;
-      auto left = ids.find(text.substr(0, cut));
-      auto right = ids.find(text.substr(cut));
-      if (left != ids.end() && right != ids.end())
-        spec.merges.push_back({left->second, right->second, id,
-                               ranks.at(model.pieces[id].score)});
-    }
+  addScoredMerges(
+      ids, [&](uint32_t id) { return model.pieces[id].score; }, spec);
 }
 
 /// As SentencePiece computes them, in float: a user-defined piece is better

@@ -9,7 +9,10 @@
 
 #include "runtime/abi/tokenizer_blob.h"
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace bitnetc {
@@ -71,6 +74,12 @@ bool readSentencePiece(const std::string &proto, bool addBos,
 /// Reads Llama 3's tokenizer.model, lines of base64 and rank.
 bool readTiktoken(const std::string &text, TokenizerSpec &spec,
                   std::string &error);
+
+/// For every token of `ids` (text to id), every way to cut it into two others,
+/// ranked by its score.
+void addScoredMerges(const std::unordered_map<std::string_view, uint32_t> &ids,
+                     const std::function<float(uint32_t)> &score,
+                     TokenizerSpec &spec);
 
 /// Writes the blob and checks it by opening it.
 bool writeTokenizerBlob(TokenizerSpec &spec, std::string &blob,
