@@ -15,6 +15,7 @@ static constexpr LayoutInfo kLayouts[] = {
     {Layout::U8R64, 64, 4, 256, 4, 128, 0},
     {Layout::Trit2R64, 64, 4, 64, 4, 1, 2},
     {Layout::Bit1R16, 16, 64, 128, 1, 0, 0},
+    {Layout::Trit5R80, 80, 4, 64, 5, 1, 0},
 };
 
 const LayoutInfo &mlir::bitnet::getLayoutInfo(Layout layout) {
@@ -55,7 +56,7 @@ static Place placeOf(const LayoutInfo &info, int64_t k, int64_t row,
   if (info.layout == Layout::Bit1R16)
     return {step + r * 8 + c / 8, static_cast<int>(c % 8)};
   int64_t group = r / 16, lane = r % 16;
-  if (info.fieldBits)
+  if (info.bytesPerStep == 64) // All groups in one byte.
     return {step + lane * info.colStep + c,
             static_cast<int>(group * info.fieldBits)};
   return {step + group * 64 + lane * info.colStep + c, 0};
@@ -89,7 +90,7 @@ template <typename Word> static void storeWord(uint8_t *out, Word word) {
 namespace {
 /// Where the codes of each row of a block begin; null for pad rows.
 struct BlockRows {
-  const int8_t *rows[64];
+  const int8_t *rows[80];
   BlockRows(ArrayRef<int8_t> codes, int64_t n, int64_t k, int64_t first,
             int64_t count) {
     for (int64_t r = 0; r < count; ++r)
@@ -125,6 +126,27 @@ static void packTrit2R64(const BlockRows &block, int64_t k, uint8_t *out) {
   }
 }
 
+static void packTrit5R80(const BlockRows &block, int64_t k, uint8_t *out) {
+  constexpr uint32_t kFactors[] = {84, 28, 1, 3, 9};
+  for (int64_t lane = 0; lane < 16; ++lane) {
+    uint8_t *at = out + lane * 4;
+    for (int64_t col = 0; col < k; col += 4, at += 64) {
+      uint32_t word = 0; // No byte of the sum exceeds 250.
+      for (int64_t group = 0; group < 5; ++group)
+        word += kFactors[group] * tritFields(loadCodes<uint32_t>(
+                                      block.rows[16 * group + lane], k, col));
+      storeWord(at, word);
+    }
+  }
+}
+
+/// Trit g of a byte, less its zero point.
+static int8_t tritOf(unsigned byte, int64_t g) {
+  constexpr unsigned kDivisors[] = {3, 1, 1, 3, 9};
+  unsigned part = g < 2 ? byte / 28 : byte % 28;
+  return static_cast<int8_t>(part / kDivisors[g] % 3) - 1;
+}
+
 /// One bit per code, lowest first: 1 where it is greater than zero.
 static uint8_t positiveBits(uint64_t codes) {
   constexpr uint64_t kLow = 0x7f7f7f7f7f7f7f7fu;
@@ -148,7 +170,7 @@ static void packBit1R16(const BlockRows &block, int64_t k, uint8_t *out) {
 // In the order of the enumeration: writes one block of rows.
 using BlockPacker = void (*)(const BlockRows &, int64_t k, uint8_t *out);
 static constexpr BlockPacker kPackers[] = {nullptr, packU8R64, packTrit2R64,
-                                           packBit1R16};
+                                           packBit1R16, packTrit5R80};
 
 void mlir::bitnet::packCodes(Layout layout, ArrayRef<int8_t> codes, int64_t n,
                              int64_t k, MutableArrayRef<uint8_t> out) {
@@ -171,6 +193,8 @@ int8_t mlir::bitnet::unpackCode(Layout layout, ArrayRef<uint8_t> bytes,
   unsigned byte = bytes[place.byte] >> place.shift;
   if (layout == Layout::Bit1R16)
     return byte & 1 ? 1 : -1;
+  if (layout == Layout::Trit5R80)
+    return tritOf(byte, row % info.rowBlock / 16);
   unsigned mask = info.fieldBits ? (1u << info.fieldBits) - 1 : 255u;
   return static_cast<int8_t>(static_cast<int>(byte & mask) -
                              static_cast<int>(info.zeroPoint));

@@ -410,6 +410,27 @@ def BitNet_DotU8I8Op : BitNet_Op<"dot_u8i8", [
   }];
 }
 
+def BitNet_UnpackTrit5Op : BitNet_Op<"unpack_trit5", [
+    Pure, AllTypesMatch<["input", "high", "pair", "low3", "low2", "low1"]>]> {
+  let summary = "five numbers that hold the five trits of each byte";
+  let description = [{
+    Of w = 28 (3 t_0 + t_1) + t_2 + 3 t_3 + 9 t_4 (layout trit5_r80):
+
+        64 t_0 + 4 p,   4 p,   t_2 + 4 t_3 + 16 t_4,   t_2 + 4 t_3,   t_2
+
+    with p = 3 t_0 + t_1. Sums of them give the sums of the trits by shifts and
+    subtractions, once a row; taking single trits out would cost more
+    instructions for every byte than these need.
+  }];
+  let arguments = (ins VectorOfLengthAndType<[64], [I8]>:$input);
+  let results = (outs VectorOfLengthAndType<[64], [I8]>:$high,
+                      VectorOfLengthAndType<[64], [I8]>:$pair,
+                      VectorOfLengthAndType<[64], [I8]>:$low3,
+                      VectorOfLengthAndType<[64], [I8]>:$low2,
+                      VectorOfLengthAndType<[64], [I8]>:$low1);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
+}
+
 def BitNet_ExtendF16Op : BitNet_Op<"extend_f16", [Pure]> {
   let summary = "f16 bits to f32, exact";
   let arguments = (ins VectorOfLengthAndType<[16], [I16]>:$input);

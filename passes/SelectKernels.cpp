@@ -52,7 +52,8 @@ static LogicalResult setLayout(Operation *user, WeightOp weight,
 static LogicalResult selectFor(MatmulOp op, const Cpu &cpu) {
   for (Attribute ref : op.getWeights()) {
     WeightOp weight = lookupWeight(op, cast<SymbolRefAttr>(ref));
-    const Kernel *kernel = selectKernel(cpu, weight.getQuant(), inputKind(op));
+    const Kernel *kernel = selectKernel(cpu, weight.getQuant(), inputKind(op),
+                                        weight.getGroup() != 0);
     if (!kernel)
       return op.emitOpError()
              << "no kernel multiplies " << stringifyEnum(weight.getQuant())

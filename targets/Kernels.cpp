@@ -15,36 +15,41 @@ using llvm::StringLiteral;
 //===----------------------------------------------------------------------===//
 
 static constexpr StringLiteral kVNNI[] = {"avx512vnni", "avx512bw"};
+static constexpr StringLiteral kVBMI[] = {"avx512vbmi", "avx512vnni",
+                                          "avx512bw"};
 static constexpr StringLiteral kPopcount[] = {"avx512vpopcntdq"};
 static constexpr llvm::ArrayRef<StringLiteral> kAny = {};
 
 // Tiles: a token needs groups * 16 sums of i32 (twice that for two planes), and
 // one step of the weight stays in registers with them. 32 registers of 512 bits
-// hold 4 tokens of 4 groups; 16 registers of 256 bits hold one.
+// hold 4 tokens of 4 or 5 groups; 16 registers of 256 bits hold one.
 //
 // A binary weight with an int8 input is stored as trits: it costs twice the
 // bytes of bits but needs no kernel of its own.
 static constexpr Kernel kKernels[] = {
+    {"trit5_vbmi", WeightQuant::Ternary, InputQuant::Int8, kVBMI,
+     Layout::Trit5R80, false, 4, "five trits a byte, two vpermb, vpdpbusd"},
     {"trit2_vnni", WeightQuant::Ternary, InputQuant::Int8, kVNNI,
-     Layout::Trit2R64, 4, "2-bit fields masked in place, vpdpbusd"},
+     Layout::Trit2R64, true, 4, "2-bit fields masked in place, vpdpbusd"},
     {"trit2_generic", WeightQuant::Ternary, InputQuant::Int8, kAny,
-     Layout::Trit2R64, 1, "2-bit fields masked in place, 16-bit multiply-add"},
+     Layout::Trit2R64, true, 1,
+     "2-bit fields masked in place, 16-bit multiply-add"},
     {"sign2_vnni", WeightQuant::Binary, InputQuant::Int8, kVNNI,
-     Layout::Trit2R64, 4, "as trit2_vnni; -1 and +1 only"},
+     Layout::Trit2R64, true, 4, "as trit2_vnni; -1 and +1 only"},
     {"sign2_generic", WeightQuant::Binary, InputQuant::Int8, kAny,
-     Layout::Trit2R64, 1, "as trit2_generic; -1 and +1 only"},
-    {"u8_vnni", WeightQuant::Int8, InputQuant::Int16, kVNNI, Layout::U8R64, 2,
-     "bytes, one vpdpbusd per plane"},
-    {"u8_generic", WeightQuant::Int8, InputQuant::Int16, kAny, Layout::U8R64, 1,
-     "bytes, 16-bit multiply-add per plane"},
-    {"u8_i8_vnni", WeightQuant::Int8, InputQuant::Int8, kVNNI, Layout::U8R64, 4,
-     "bytes, vpdpbusd"},
+     Layout::Trit2R64, true, 1, "as trit2_generic; -1 and +1 only"},
+    {"u8_vnni", WeightQuant::Int8, InputQuant::Int16, kVNNI, Layout::U8R64,
+     false, 2, "bytes, one vpdpbusd per plane"},
+    {"u8_generic", WeightQuant::Int8, InputQuant::Int16, kAny, Layout::U8R64,
+     false, 1, "bytes, 16-bit multiply-add per plane"},
+    {"u8_i8_vnni", WeightQuant::Int8, InputQuant::Int8, kVNNI, Layout::U8R64,
+     true, 4, "bytes, vpdpbusd"},
     {"u8_i8_generic", WeightQuant::Int8, InputQuant::Int8, kAny, Layout::U8R64,
-     1, "bytes, 16-bit multiply-add"},
+     true, 1, "bytes, 16-bit multiply-add"},
     {"bit1_vpopcntdq", WeightQuant::Binary, InputQuant::Sign, kPopcount,
-     Layout::Bit1R16, 4, "xor and vpopcntq"},
+     Layout::Bit1R16, false, 4, "xor and vpopcntq"},
     {"bit1_generic", WeightQuant::Binary, InputQuant::Sign, kAny,
-     Layout::Bit1R16, 2, "xor and bit count by table or shifts"},
+     Layout::Bit1R16, false, 2, "xor and bit count by table or shifts"},
 };
 
 //===----------------------------------------------------------------------===//
@@ -60,21 +65,12 @@ const Kernel *mlir::bitnet::lookupKernel(StringRef name) {
 }
 
 const Kernel *mlir::bitnet::selectKernel(const Cpu &cpu, WeightQuant weight,
-                                         InputQuant input) {
+                                         InputQuant input, bool scaleGroups) {
   const Kernel *row = llvm::find_if(kKernels, [&](const Kernel &k) {
     return k.weight == weight && k.input == input &&
-           cpu.hasFeatures(k.features);
+           (k.scaleGroups || !scaleGroups) && cpu.hasFeatures(k.features);
   });
   return row == std::end(kKernels) ? nullptr : row;
-}
-
-Layout mlir::bitnet::layoutFor(const Cpu &cpu, WeightQuant weight,
-                               InputQuant input) {
-  if (weight == WeightQuant::Float)
-    return Layout::F32;
-  const Kernel *kernel = selectKernel(cpu, weight, input);
-  assert(kernel && "no kernel for these quantisers");
-  return kernel->layout;
 }
 
 void mlir::bitnet::printTargets(llvm::raw_ostream &os) {

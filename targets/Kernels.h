@@ -23,6 +23,7 @@ struct Kernel {
   InputQuant input;
   llvm::ArrayRef<llvm::StringLiteral> features; ///< That the CPU must have.
   Layout layout;
+  bool scaleGroups;  ///< Takes weights with a scale for groups of columns.
   int64_t tokenTile; ///< Tokens whose sums are kept in registers at a time.
   llvm::StringRef description;
 };
@@ -33,12 +34,8 @@ llvm::ArrayRef<Kernel> allKernels();
 const Kernel *lookupKernel(llvm::StringRef name);
 
 /// The first row that fits, or null if no kernel multiplies these two.
-const Kernel *selectKernel(const Cpu &cpu, WeightQuant weight,
-                           InputQuant input);
-
-/// How a weight lies in memory that is read with `input`. Every CPU has the
-/// same layout for floats. The quantisers must have a kernel.
-Layout layoutFor(const Cpu &cpu, WeightQuant weight, InputQuant input);
+const Kernel *selectKernel(const Cpu &cpu, WeightQuant weight, InputQuant input,
+                           bool scaleGroups = false);
 
 /// The CPUs and the kernel that each takes for each pair of quantisers.
 void printTargets(llvm::raw_ostream &os);

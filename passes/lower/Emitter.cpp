@@ -101,6 +101,34 @@ void Emitter::loop(Value lo, Value hi, int64_t step,
   });
 }
 
+Value Emitter::lessThan(Value x, Value y) {
+  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, x, y);
+}
+
+void Emitter::onlyIf(Value condition, function_ref<void()> body) {
+  scf::IfOp::create(b, loc, condition, [&](OpBuilder &, Location) {
+    // The callback's builder is ours: `b` already stands in the body.
+    body();
+    scf::YieldOp::create(b, loc);
+  });
+}
+
+void Emitter::eachCase(Value value, int64_t cases,
+                       function_ref<void(int64_t)> body) {
+  SmallVector<int64_t> numbers = llvm::to_vector(llvm::seq<int64_t>(1, cases));
+  auto op = scf::IndexSwitchOp::create(b, loc, TypeRange{}, value, numbers,
+                                       numbers.size());
+  auto fill = [&](Region &region, int64_t number) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&region.emplaceBlock());
+    body(number);
+    scf::YieldOp::create(b, loc);
+  };
+  fill(op.getDefaultRegion(), 0);
+  for (int64_t number : numbers)
+    fill(op.getCaseRegions()[number - 1], number);
+}
+
 std::pair<Value, Value> Emitter::share(Value items) {
   Value thread = get(Env::Thread), threads = get(Env::Threads);
   auto bound = [&](Value t) -> Value {

@@ -85,6 +85,10 @@ public:
        function_ref<SmallVector<Value>(Value, ValueRange)> body);
   /// The same without carried values.
   void loop(Value lo, Value hi, int64_t step, function_ref<void(Value)> body);
+  Value lessThan(Value a, Value b); ///< Of indices.
+  void onlyIf(Value condition, function_ref<void()> body);
+  /// body(c) for the c that `value` (0 <= value < cases) is, one branch each.
+  void eachCase(Value value, int64_t cases, function_ref<void(int64_t)> body);
   /// This thread's share [lo, hi) of `items`: contiguous, sizes differ by one.
   std::pair<Value, Value> share(Value items);
   /// Runs body for every item of this thread's share.

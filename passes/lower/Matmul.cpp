@@ -5,11 +5,15 @@
 // sums stay in registers:
 //
 //   for block in share(blocks of all weights):
-//     for t in tokens, tile by tile, the rest one by one:
+//     for t in tokens, tile by tile, the rest as one smaller tile:
 //       dots[tile][planes][groups] = 0
 //       for step in columns / colStep:
 //         load the step's weights once, each token's columns as one broadcast
 //       scale, add the residual or gate, store
+//
+// A gate and what it gates are walked together, block by block: act(gate) is
+// stored and read back for the product. Keeping it in registers instead leaves
+// too few for the sums of the second.
 //
 // Every lane is a row. Dots are exact, so neither the tile nor the share can
 // change a result.
@@ -45,23 +49,43 @@ Value MatmulLowering::scaled(const Weight &w, Dots &sums, Value block, Value t,
   return e.fmul(value, bits ? scale : e.fmul(scale, perToken));
 }
 
-void MatmulLowering::tileOf(ArrayRef<Weight> together, Value out, Value block,
-                            Value t, int64_t tile) {
-  SmallVector<Dots> sums;
-  for (const Weight &w : together)
-    sums.push_back(dots(w, block, t, tile));
-  for (int64_t i = 0; i < tile; ++i)
-    for (int64_t g = 0; g < info.groups; ++g) {
-      Value y = scaled(together[0], sums[0], block, t, i, g);
-      if (op.getGlu())
-        y = e.fmul(e.activation(*op.getGlu(), y),
-                   scaled(together[1], sums[1], block, t, i, g));
-      Value token = e.addI(t, i);
-      Value column = e.addI(e.mulI(block, info.rowBlock), g * 16);
-      if (residual)
-        y = e.fadd(y, e.load(e.f32x16(), residual, {token, column}));
-      e.store(y, out, {token, column});
-    }
+void MatmulLowering::tileOf(const Weight &w, Value out, Value block, Value t,
+                            int64_t tile) {
+  Dots sums = dots(w, block, t, tile);
+  int64_t padded = llvm::alignTo(w.rows, kRowPad);
+  int64_t lastBlock = (w.blocks - 1) * info.rowBlock;
+  for (int64_t g = 0; g < info.groups; ++g) {
+    Value column = e.addI(e.mulI(block, info.rowBlock), g * 16);
+    auto epilogue = [&] {
+      for (int64_t i = 0; i < tile; ++i) {
+        Value token = e.addI(t, i);
+        Value y = scaled(w, sums, block, t, i, g);
+        if (w.part == Part::Gate)
+          y = e.activation(*op.getGlu(), y);
+        if (w.part == Part::Up)
+          y = e.fmul(e.load(e.f32x16(), out, {token, column}), y);
+        if (residual)
+          y = e.fadd(y, e.load(e.f32x16(), residual, {token, column}));
+        e.store(y, out, {token, column});
+      }
+    };
+    // The last block may reach beyond the padded row.
+    if (lastBlock + g * 16 < padded)
+      epilogue();
+    else
+      e.onlyIf(e.lessThan(column, e.index(padded)), epilogue);
+  }
+}
+
+void MatmulLowering::blockOf(const Weight &w, Value out, Value block) {
+  int64_t tile = kernel.tokenTile;
+  Value rest = e.remI(rows, tile), tiled = e.sub(rows, rest);
+  e.loop(e.index(0), tiled, tile,
+         [&](Value t) { tileOf(w, out, block, t, tile); });
+  e.eachCase(rest, tile, [&](int64_t count) {
+    if (count)
+      tileOf(w, out, block, tiled, count);
+  });
 }
 
 /// Columns that pad a row to kRowPad but belong to no block must read as zero.
@@ -98,15 +122,9 @@ void MatmulLowering::lower() {
       return arith::MinSIOp::create(e.b, e.loc, low, e.index(blocks));
     };
     Value out = e.buffer(op.getResult(i));
-    int64_t tile = kernel.tokenTile;
     e.loop(clamp(lo), clamp(hi), 1, [&, walk = walk](Value block) {
-      Value tiled = e.index(0);
-      if (tile > 1) {
-        tiled = e.sub(rows, e.remI(rows, tile));
-        e.loop(e.index(0), tiled, tile,
-               [&](Value t) { tileOf(walk, out, block, t, tile); });
-      }
-      e.loop(tiled, rows, 1, [&](Value t) { tileOf(walk, out, block, t, 1); });
+      for (const Weight &w : walk)
+        blockOf(w, out, block);
     });
     clearPads(walk[0], out);
     begin += blocks;

@@ -60,19 +60,24 @@ public:
                                 e.b.getI8Type());
       weights.push_back({weight.getRows(), weight.getCols(),
                          weight.getScaleRows() == 1, int64_t(weight.getGroup()),
-                         codes, e.scaleWindow(symbol), blocks, steps});
+                         codes, e.scaleWindow(symbol), blocks, steps,
+                         !op.getGlu()      ? Part::All
+                         : weights.empty() ? Part::Gate
+                                           : Part::Up});
     }
   }
 
   void lower();
 
 private:
+  enum class Part { All, Gate, Up }; ///< Of a result.
   struct Weight {
     int64_t rows, cols;
     bool oneScale;
     int64_t scaleGroup; ///< Columns that share a scale; 0: all.
     Value codes, scales;
     int64_t blocks, steps;
+    Part part;
   };
 
   Dots dots(const Weight &w, Value block, Value t, int64_t tile);
@@ -81,18 +86,22 @@ private:
   SmallVector<Value> addSteps(const Weight &w, Value block, Value t,
                               int64_t tile, Value lo, Value hi, int64_t steps,
                               bool columnSums);
-  /// Undoes field position and zero point of the sum of row group `g`.
-  Value exactDot(Value sum, Value columnSum, int64_t g);
-  /// Prefetches the cache lines of a step that comes prefetchBytes later. A
-  /// tile of several tokens finds its block in the cache already.
-  void prefetchAhead(const Weight &w, Value block, Value step, int64_t tile);
+  /// The u8 operands of a step, one for each row group, with their largest
+  /// values.
+  SmallVector<std::pair<Value, int64_t>> loadStep(const Weight &w, Value block,
+                                                  Value step);
+  /// Undoes what loadStep's operands still carry (places in a byte, zero
+  /// point): the dots of each row group from the sums of a token and plane.
+  SmallVector<Value> exactDots(ArrayRef<Value> sums, Value columnSum);
+  /// Prefetches the cache lines of a step that comes prefetchBytes later.
+  void prefetchAhead(const Weight &w, Value block, Value step);
   Dots codeDots(const Weight &w, Value block, Value t, int64_t tile);
   Dots groupedDots(const Weight &w, Value block, Value t, int64_t tile);
   Dots bitDots(const Weight &w, Value block, Value t, int64_t tile);
   Value scaled(const Weight &w, Dots &sums, Value block, Value t, int64_t token,
                int64_t group);
-  void tileOf(ArrayRef<Weight> together, Value out, Value block, Value t,
-              int64_t tile);
+  void tileOf(const Weight &w, Value out, Value block, Value t, int64_t tile);
+  void blockOf(const Weight &w, Value out, Value block);
   void clearPads(const Weight &w, Value out);
 
   Emitter &e;

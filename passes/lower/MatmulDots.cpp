@@ -20,9 +20,8 @@ Dots MatmulLowering::dots(const Weight &w, Value block, Value t, int64_t tile) {
                       : codeDots(w, block, t, tile);
 }
 
-void MatmulLowering::prefetchAhead(const Weight &w, Value block, Value step,
-                                   int64_t tile) {
-  if (!prefetchBytes || tile > 1)
+void MatmulLowering::prefetchAhead(const Weight &w, Value block, Value step) {
+  if (!prefetchBytes)
     return;
   Value ahead =
       e.addI(step, llvm::divideCeil(prefetchBytes, info.bytesPerStep));
@@ -31,16 +30,44 @@ void MatmulLowering::prefetchAhead(const Weight &w, Value block, Value step,
     e.prefetch(w.codes, {block, ahead, e.index(line / perElement)});
 }
 
+static Value splatI8(Emitter &e, int value) {
+  auto type = VectorType::get(64, e.b.getI8Type());
+  return arith::ConstantOp::create(
+      e.b, e.loc, DenseElementsAttr::get(type, static_cast<int8_t>(value)));
+}
+
+SmallVector<std::pair<Value, int64_t>>
+MatmulLowering::loadStep(const Weight &w, Value block, Value step) {
+  auto i8x64 = VectorType::get(64, e.b.getI8Type());
+  auto bytesAt = [&](int64_t offset) {
+    return e.load(i8x64, w.codes, {block, step, e.index(offset)});
+  };
+  SmallVector<std::pair<Value, int64_t>> operands;
+  if (info.layout == Layout::Trit5R80) {
+    auto forms = UnpackTrit5Op::create(e.b, e.loc, i8x64, i8x64, i8x64, i8x64,
+                                       i8x64, bytesAt(0));
+    for (auto [form, largest] : llvm::zip(forms.getResults(), kTrit5Largest))
+      operands.push_back({form, largest});
+    return operands;
+  }
+  Value bytes = info.fieldBits ? bytesAt(0) : Value();
+  for (int64_t g = 0; g < info.groups; ++g) {
+    int mask = ((1 << info.fieldBits) - 1) << (g * info.fieldBits);
+    Value operand = info.fieldBits ? arith::AndIOp::create(e.b, e.loc, bytes,
+                                                           splatI8(e, mask))
+                                         .getResult()
+                                   : bytesAt(g * 64);
+    operands.push_back({operand, info.largest(g)});
+  }
+  return operands;
+}
+
 SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
                                             Value t, int64_t tile, Value lo,
                                             Value hi, int64_t steps,
                                             bool columnSums) {
   OpBuilder &b = e.b;
   auto i8x64 = VectorType::get(64, b.getI8Type());
-  auto bytesOf = [&](int value) -> Value {
-    return arith::ConstantOp::create(
-        b, e.loc, DenseElementsAttr::get(i8x64, static_cast<int8_t>(value)));
-  };
   int64_t groups = info.groups, dots = tile * planes * groups;
   int64_t count = dots + (columnSums ? tile * planes : 0);
   // One token has few independent sums; two sets hide the latency of the dot.
@@ -56,28 +83,18 @@ SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
         next[at] = DotU8I8Op::create(b, e.loc, e.i32x16(), carried[at], codes,
                                      columns, bound);
       };
-      prefetchAhead(w, block, step, tile);
-      SmallVector<Value> fields;
-      Value bytes;
-      for (int64_t g = 0; g < groups; ++g) {
-        if (!info.fieldBits || g == 0)
-          bytes = e.load(i8x64, w.codes, {block, step, e.index(g * 64)});
-        int mask = ((1 << info.fieldBits) - 1) << (g * info.fieldBits);
-        fields.push_back(info.fieldBits ? arith::AndIOp::create(b, e.loc, bytes,
-                                                                bytesOf(mask))
-                                              .getResult()
-                                        : bytes);
-      }
+      prefetchAhead(w, block, step);
+      auto operands = loadStep(w, block, step);
       for (int64_t i = 0; i < tile; ++i)
         for (int64_t p = 0; p < planes; ++p) {
           Value word = e.load(input, {e.addI(t, i), e.index(p), step});
           Value columns = vector::BitCastOp::create(
               b, e.loc, i8x64, e.broadcast(word, e.i32x16()));
           for (int64_t g = 0; g < groups; ++g)
-            addTo((i * planes + p) * groups + g, fields[g], columns,
-                  info.largest(g));
+            addTo((i * planes + p) * groups + g, operands[g].first, columns,
+                  operands[g].second);
           if (columnSums)
-            addTo(dots + i * planes + p, bytesOf(1), columns, 1);
+            addTo(dots + i * planes + p, splatI8(e, 1), columns, 1);
         }
     }
     return next;
@@ -90,16 +107,40 @@ SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
   return sums;
 }
 
-/// Codes are stored with a zero point z in fields of a byte. Field g is taken
-/// by a mask in place, so its sums are 4^g too large and are shifted at the
-/// end:
-///   sum_k (w - z) q = (sum_k field q >> shift) - z * sum_k q
-Value MatmulLowering::exactDot(Value sum, Value columnSum, int64_t g) {
-  if (int64_t shift = g * info.fieldBits)
-    sum = arith::ShRSIOp::create(e.b, e.loc, sum,
-                                 e.splatI32(static_cast<int32_t>(shift)));
-  return e.sub(
-      sum, e.mul(columnSum, e.splatI32(static_cast<int32_t>(info.zeroPoint))));
+/// Codes are stored with a zero point z, which the sum of the columns takes
+/// away: sum_k (w - z) q = sum_k w q - z * sum_k q.
+///
+/// Field g of a byte is taken by a mask in place, so its sums are 4^g too large
+/// and are shifted at the end. The five forms of unpack_trit5 mix trits; with
+/// S_i for their sums and T_g for those of the trits:
+///
+///   T_0 = (S_0 - S_1) / 64,  T_1 = S_1 / 4 - 3 T_0
+///   T_4 = (S_2 - S_3) / 16,  T_3 = (S_3 - S_4) / 4,  T_2 = S_4
+///
+/// Every division is exact.
+SmallVector<Value> MatmulLowering::exactDots(ArrayRef<Value> sums,
+                                             Value columnSum) {
+  auto shifted = [&](Value sum, int64_t bits) -> Value {
+    if (bits == 0)
+      return sum;
+    return arith::ShRSIOp::create(e.b, e.loc, sum,
+                                  e.splatI32(static_cast<int32_t>(bits)));
+  };
+  SmallVector<Value> dots;
+  if (info.layout == Layout::Trit5R80) {
+    Value t0 = shifted(e.sub(sums[0], sums[1]), 6);
+    Value t1 = e.sub(e.sub(shifted(sums[1], 2), t0), e.add(t0, t0));
+    dots = {t0, t1, sums[4], shifted(e.sub(sums[3], sums[4]), 2),
+            shifted(e.sub(sums[2], sums[3]), 4)};
+  } else {
+    for (auto [g, sum] : llvm::enumerate(sums))
+      dots.push_back(shifted(sum, g * info.fieldBits));
+  }
+  Value zero =
+      e.mul(columnSum, e.splatI32(static_cast<int32_t>(info.zeroPoint)));
+  for (Value &dot : dots)
+    dot = e.sub(dot, zero);
+  return dots;
 }
 
 Dots MatmulLowering::codeDots(const Weight &w, Value block, Value t,
@@ -111,9 +152,11 @@ Dots MatmulLowering::codeDots(const Weight &w, Value block, Value t,
     for (int64_t p = 0; p < planes; ++p) {
       Value columnSum =
           e.broadcast(e.load(planeSum, {e.addI(t, i), e.index(p)}), e.i32x16());
+      auto exact = exactDots(
+          ArrayRef(sums).slice((i * planes + p) * info.groups, info.groups),
+          columnSum);
       for (int64_t g = 0; g < info.groups; ++g)
-        result.at(i, p, g) =
-            exactDot(sums[(i * planes + p) * info.groups + g], columnSum, g);
+        result.at(i, p, g) = exact[g];
     }
   return result;
 }
@@ -134,9 +177,10 @@ Dots MatmulLowering::groupedDots(const Weight &w, Value block, Value t,
     auto sums = addSteps(w, block, t, tile, lo, e.addI(lo, stepsOfGroup),
                          stepsOfGroup, /*columnSums=*/true);
     SmallVector<Value> next;
-    for (int64_t i = 0; i < tile; ++i)
+    for (int64_t i = 0; i < tile; ++i) {
+      auto exact = exactDots(ArrayRef(sums).slice(i * groups, groups),
+                             sums[tile * groups + i]);
       for (int64_t g = 0; g < groups; ++g) {
-        Value dot = exactDot(sums[i * groups + g], sums[tile * groups + i], g);
         SmallVector<Value> at{block, group, e.index(g * 16)};
         Value scale;
         if (half)
@@ -144,9 +188,10 @@ Dots MatmulLowering::groupedDots(const Weight &w, Value block, Value t,
                                       e.load(i16x16, w.scales, at));
         else
           scale = e.load(e.f32x16(), w.scales, at);
-        Value value = arith::SIToFPOp::create(b, e.loc, e.f32x16(), dot);
+        Value value = arith::SIToFPOp::create(b, e.loc, e.f32x16(), exact[g]);
         next.push_back(e.fadd(carried[i * groups + g], e.fmul(value, scale)));
       }
+    }
     return next;
   };
   SmallVector<Value> zeros(tile * groups, e.splat(0.0f));
@@ -171,7 +216,7 @@ Dots MatmulLowering::bitDots(const Weight &w, Value block, Value t,
   auto sums = e.loop(
       e.index(0), e.index(w.steps), 1, init,
       [&](Value step, ValueRange carried) {
-        prefetchAhead(w, block, step, tile);
+        prefetchAhead(w, block, step);
         Value halves[2];
         for (int64_t h = 0; h < 2; ++h)
           halves[h] = e.load(i64x8, w.codes, {block, step, e.index(h * 8)});

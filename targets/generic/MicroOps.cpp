@@ -92,6 +92,35 @@ struct DotU8I8 : OpRewritePattern<DotU8I8Op> {
   }
 };
 
+/// By division in 16 bits: the quotients and remainders that the layout names.
+struct UnpackTrit5 : OpRewritePattern<UnpackTrit5Op> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(UnpackTrit5Op op,
+                                PatternRewriter &rewriter) const override {
+    Emit e{rewriter, op.getLoc()};
+    auto i16 = VectorType::get({64}, rewriter.getI16Type());
+    auto div = [&](Value x, int64_t y) -> Value {
+      return arith::DivUIOp::create(rewriter, e.loc, x, e.constant(i16, y));
+    };
+    auto times = [&](Value x, int64_t y) -> Value {
+      return arith::MulIOp::create(rewriter, e.loc, x, e.constant(i16, y));
+    };
+    Value w = arith::ExtUIOp::create(rewriter, e.loc, i16, op.getInput());
+    Value p = div(w, 28), rest = e.sub(w, times(p, 28));
+    Value pair = times(p, 4), high = e.add(pair, times(div(p, 3), 64));
+    Value t4 = div(rest, 9), rest2 = e.sub(rest, times(t4, 9));
+    Value t3 = div(rest2, 3), t2 = e.sub(rest2, times(t3, 3));
+    Value low2 = e.add(t2, times(t3, 4)), low3 = e.add(low2, times(t4, 16));
+    SmallVector<Value> forms;
+    for (Value form : {high, pair, low3, low2, t2})
+      forms.push_back(arith::TruncIOp::create(rewriter, e.loc,
+                                              op.getInput().getType(), form));
+    rewriter.replaceOp(op, forms);
+    return success();
+  }
+};
+
 /// Moves exponent and mantissa into place and adds the difference of the
 /// biases, twice for infinities, whose largest exponent stays the largest. The
 /// smallest exponent (zeros and denormals) is given an implicit one that a
@@ -164,6 +193,6 @@ struct TruncateF16 : OpRewritePattern<TruncateF16Op> {
 } // namespace
 
 void mlir::bitnet::populateGenericMicroOps(RewritePatternSet &patterns) {
-  patterns.add<DotU8I8, ExtendF16, TruncateF16>(patterns.getContext(),
-                                                kGenericBenefit);
+  patterns.add<DotU8I8, UnpackTrit5, ExtendF16, TruncateF16>(
+      patterns.getContext(), kGenericBenefit);
 }

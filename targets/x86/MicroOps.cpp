@@ -1,7 +1,8 @@
 //===- MicroOps.cpp - Micro-ops on x86 ------------------------------------===//
 //
 // One instruction each: vpdpbusd (AVX-512 VNNI), vcvtph2ps and vcvtps2ph
-// (F16C); two for small codes on AVX2 (vpmaddubsw, vpmaddwd). The 16-bit
+// (F16C); two for small codes on AVX2 (vpmaddubsw, vpmaddwd); seven for five
+// times 64 trits (vpermb, AVX-512 VBMI). The 16-bit
 // multiply-add of SSE2, and of AVX2 for full bytes, needs no pattern here: LLVM
 // finds it in the generic form.
 //
@@ -75,6 +76,63 @@ struct DotAVX2 : OpRewritePattern<DotU8I8Op> {
   }
 };
 
+/// Two look-ups and four ANDs and additions for 320 trits:
+///
+///   high = T1[w >> 2]             w >> 2 is 7 p + (0 .. 6): knows p, and so
+///   t_0 low3 = T2[(w + high) mod 64]  28 p + 4 p = 32 p, so the low five bits
+///   of
+///                                 the sum are t_2 + 3 t_3 + 9 t_4
+///   pair = high & 63,  low2 = low3 & 15,  low1 = low3 & 3
+///
+/// vpermb looks at the low six bits of an index only: bits that a shift of
+/// 16-bit words brings in from the neighbour and carries do no harm.
+struct UnpackTrit5VBMI : OpRewritePattern<UnpackTrit5Op> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(UnpackTrit5Op op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto bytes = op.getInput().getType();
+    auto words = VectorType::get({32}, rewriter.getI16Type());
+    auto splat = [&](int8_t value) -> Value {
+      return arith::ConstantOp::create(rewriter, loc,
+                                       DenseElementsAttr::get(bytes, value));
+    };
+    auto lookUp = [&](function_ref<int(int)> entry, Value at) -> Value {
+      SmallVector<int8_t> table;
+      for (int i = 0; i < 64; ++i)
+        table.push_back(static_cast<int8_t>(entry(i)));
+      Value values = arith::ConstantOp::create(
+          rewriter, loc, DenseElementsAttr::get(bytes, ArrayRef(table)));
+      return LLVM::CallIntrinsicOp::create(
+                 rewriter, loc, bytes,
+                 rewriter.getStringAttr("llvm.x86.avx512.permvar.qi.512"),
+                 ValueRange{values, at})
+          .getResult(0);
+    };
+    Value two = arith::ConstantOp::create(
+        rewriter, loc, DenseElementsAttr::get(words, int16_t(2)));
+    Value w = op.getInput();
+    Value shifted = arith::ShRUIOp::create(
+        rewriter, loc, vector::BitCastOp::create(rewriter, loc, words, w), two);
+    Value high =
+        lookUp([](int i) { return i / 7 * 4 + i / 21 * 64; },
+               vector::BitCastOp::create(rewriter, loc, bytes, shifted));
+    Value low3 = lookUp(
+        [](int i) {
+          int rest = i % 32;
+          return rest % 3 + rest / 3 % 3 * 4 + rest / 9 * 16;
+        },
+        arith::AddIOp::create(rewriter, loc, w, high));
+    auto masked = [&](Value v, int8_t mask) -> Value {
+      return arith::AndIOp::create(rewriter, loc, v, splat(mask));
+    };
+    rewriter.replaceOp(
+        op, {high, masked(high, 63), low3, masked(low3, 15), masked(low3, 3)});
+    return success();
+  }
+};
+
 struct ExtendF16C : OpRewritePattern<ExtendF16Op> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -131,6 +189,7 @@ void add(RewritePatternSet &patterns, PatternBenefit benefit) {
 static constexpr Row kRows[] = {
     {"avx2", add<DotAVX2>},
     {"avx512vnni", add<DotVNNI>},
+    {"avx512vbmi", add<UnpackTrit5VBMI>},
     {"f16c", add<ExtendF16C, TruncateF16C>},
 };
 

@@ -32,7 +32,8 @@ std::vector<int8_t> codesFor(Layout layout, Shape shape) {
     state = state * 1664525u + 1013904223u;
     uint32_t bits = state >> 16;
     code = layout == Layout::U8R64      ? static_cast<int8_t>(bits % 255) - 127
-           : layout == Layout::Trit2R64 ? static_cast<int8_t>(bits % 3) - 1
+           : layout == Layout::Trit2R64 || layout == Layout::Trit5R80
+               ? static_cast<int8_t>(bits % 3) - 1
            : bits & 1                   ? 1
                                         : -1;
   }
@@ -98,7 +99,7 @@ TEST_P(EveryLayout, FieldsAreSeparate) {
 
 INSTANTIATE_TEST_SUITE_P(Layouts, EveryLayout,
                          ::testing::Values(Layout::U8R64, Layout::Trit2R64,
-                                           Layout::Bit1R16),
+                                           Layout::Bit1R16, Layout::Trit5R80),
                          [](const auto &info) {
                            return stringifyEnum(info.param).str();
                          });
@@ -112,10 +113,14 @@ TEST(Layouts, Bytes) {
   EXPECT_EQ(codeBytes(Layout::Trit2R64, 1, 1), 64);
   EXPECT_EQ(codeBytes(Layout::Bit1R16, 16, 64), 128);
   EXPECT_EQ(codeBytes(Layout::Bit1R16, 17, 65), 4 * 128);
+  EXPECT_EQ(codeBytes(Layout::Trit5R80, 80, 4), 64);
+  EXPECT_EQ(codeBytes(Layout::Trit5R80, 81, 5), 4 * 64);
+  EXPECT_EQ(codeBytes(Layout::Trit5R80, 2560, 2560), 2560 * 2560 / 5);
 }
 
 TEST(Layouts, TableIsConsistent) {
-  for (Layout layout : {Layout::U8R64, Layout::Trit2R64, Layout::Bit1R16}) {
+  for (Layout layout : {Layout::U8R64, Layout::Trit2R64, Layout::Bit1R16,
+                        Layout::Trit5R80}) {
     const LayoutInfo &info = getLayoutInfo(layout);
     EXPECT_EQ(info.layout, layout);
     EXPECT_EQ(info.groups * 16, info.rowBlock);
@@ -142,6 +147,19 @@ TEST(Layouts, Trit2R64IsAsDrawn) {
   packCodes(Layout::Trit2R64, codes, 128, 8, bytes);
   for (size_t i = 0; i < bytes.size(); ++i)
     EXPECT_EQ(bytes[i], i == 3 * 64 + 3 * 4 + 2 ? 0b00100100 : 0) << i;
+}
+
+/// Row 80 + 35 of column 6: block 1, step 1, trit 2, lane 3, column 2; row 80 +
+/// 3 is trit 0 of the same byte, row 80 + 67 trit 4.
+TEST(Layouts, Trit5R80IsAsDrawn) {
+  std::vector<int8_t> codes(160 * 8, -1);
+  codes[(80 + 35) * 8 + 6] = 1;
+  codes[(80 + 3) * 8 + 6] = 0;
+  codes[(80 + 67) * 8 + 6] = 1;
+  std::vector<uint8_t> bytes(codeBytes(Layout::Trit5R80, 160, 8));
+  packCodes(Layout::Trit5R80, codes, 160, 8, bytes);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    EXPECT_EQ(bytes[i], i == 3 * 64 + 3 * 4 + 2 ? 28 * 3 + 2 + 9 * 2 : 0) << i;
 }
 
 /// Row 16 + 3, column 64 + 10: block 1, step 1, word 3, bit 10.

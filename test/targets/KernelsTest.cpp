@@ -22,8 +22,8 @@ TEST(Kernels, FirstRowThatFitsWins) {
   const Selection selections[] = {
       {"generic", Ternary, InputQuant::Int8, "trit2_generic"},
       {"x86-64-v3", Ternary, InputQuant::Int8, "trit2_generic"},
-      {"znver4", Ternary, InputQuant::Int8, "trit2_vnni"},
-      {"sapphirerapids", Ternary, InputQuant::Int8, "trit2_vnni"},
+      {"znver4", Ternary, InputQuant::Int8, "trit5_vbmi"},
+      {"sapphirerapids", Ternary, InputQuant::Int8, "trit5_vbmi"},
       {"generic", Byte, InputQuant::Int16, "u8_generic"},
       {"znver4", Byte, InputQuant::Int16, "u8_vnni"},
       {"znver4", Byte, InputQuant::Int8, "u8_i8_vnni"},
@@ -35,8 +35,16 @@ TEST(Kernels, FirstRowThatFitsWins) {
     const Kernel *kernel = selectKernel(*lookupCpu(s.cpu), s.weight, s.input);
     ASSERT_NE(kernel, nullptr) << s.cpu << " " << s.kernel;
     EXPECT_EQ(kernel->name, s.kernel) << s.cpu;
-    EXPECT_EQ(layoutFor(*lookupCpu(s.cpu), s.weight, s.input), kernel->layout);
   }
+}
+
+// Blocks of 80 rows do not fit the scales of groups of columns.
+TEST(Kernels, ScaleGroupsTakeARowThatHasThem) {
+  const Cpu &cpu = *lookupCpu("znver4");
+  EXPECT_EQ(selectKernel(cpu, WeightQuant::Ternary, InputQuant::Int8,
+                         /*scaleGroups=*/true)
+                ->name,
+            "trit2_vnni");
 }
 
 // A new row may only make a kernel faster, never the only one.
@@ -55,9 +63,8 @@ TEST(Kernels, EveryPairHasAGenericRowAndItIsLast) {
   }
 }
 
-TEST(Kernels, FloatsHaveOneLayoutAndNoKernel) {
+TEST(Kernels, FloatsHaveNoKernel) {
   const Cpu &cpu = *lookupCpu("znver4");
-  EXPECT_EQ(layoutFor(cpu, WeightQuant::Float, InputQuant::Int8), Layout::F32);
   EXPECT_EQ(selectKernel(cpu, WeightQuant::Float, InputQuant::Int8), nullptr);
 }
 

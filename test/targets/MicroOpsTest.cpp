@@ -33,6 +33,17 @@ func.func @dot_bound(%acc: !llvm.ptr, %a: !llvm.ptr, %b: !llvm.ptr) {
   llvm.store %3, %acc {alignment = 1 : i64} : vector<16xi32>, !llvm.ptr
   return
 }
+func.func @unpack(%in: !llvm.ptr, %high: !llvm.ptr, %pair: !llvm.ptr,
+                  %low3: !llvm.ptr, %low2: !llvm.ptr, %low1: !llvm.ptr) {
+  %0 = llvm.load %in {alignment = 1 : i64} : !llvm.ptr -> vector<64xi8>
+  %1:5 = bitnet.unpack_trit5 %0 : vector<64xi8>
+  llvm.store %1#0, %high {alignment = 1 : i64} : vector<64xi8>, !llvm.ptr
+  llvm.store %1#1, %pair {alignment = 1 : i64} : vector<64xi8>, !llvm.ptr
+  llvm.store %1#2, %low3 {alignment = 1 : i64} : vector<64xi8>, !llvm.ptr
+  llvm.store %1#3, %low2 {alignment = 1 : i64} : vector<64xi8>, !llvm.ptr
+  llvm.store %1#4, %low1 {alignment = 1 : i64} : vector<64xi8>, !llvm.ptr
+  return
+}
 func.func @extend(%in: !llvm.ptr, %out: !llvm.ptr) {
   %0 = llvm.load %in {alignment = 1 : i64} : !llvm.ptr -> vector<16xi16>
   %1 = bitnet.extend_f16 %0 : vector<16xi16> -> vector<16xf32>
@@ -151,6 +162,30 @@ TEST_P(MicroOps, DotWrapsAround) {
   std::fill(b, b + 64, 1);
   dot(acc, a, b);
   EXPECT_EQ(acc[0], INT32_MIN + 3);
+}
+
+/// Every byte in every lane, so that neighbours cannot leak into each other.
+TEST_P(MicroOps, UnpacksEveryByteOfTrits) {
+  using Bytes = uint8_t[64];
+  auto *unpack = jit->get<void(const uint8_t *, uint8_t *, uint8_t *, uint8_t *,
+                               uint8_t *, uint8_t *)>("unpack");
+  for (int round = 0; round < 251; ++round) {
+    Bytes in, out[5];
+    for (int i = 0; i < 64; ++i)
+      in[i] = (round + 97 * i) % 251;
+    unpack(in, out[0], out[1], out[2], out[3], out[4]);
+    for (int i = 0; i < 64; ++i) {
+      int p = in[i] / 28, rest = in[i] % 28;
+      if (rest > 26) // Not a sum of three trits; the layout has no such byte.
+        continue;
+      int t2 = rest % 3, t3 = rest / 3 % 3, t4 = rest / 9;
+      const int expected[] = {64 * (p / 3) + 4 * p, 4 * p,
+                              t2 + 4 * t3 + 16 * t4, t2 + 4 * t3, t2};
+      for (int form = 0; form < 5; ++form)
+        ASSERT_EQ(out[form][i], expected[form])
+            << "byte " << int(in[i]) << " in lane " << i << ", form " << form;
+    }
+  }
 }
 
 TEST_P(MicroOps, ExtendsEveryHalf) {

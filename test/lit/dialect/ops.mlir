@@ -113,6 +113,8 @@ func.func @fused(%x: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>, t
 func.func @micro(%acc: vector<16xi32>, %a: vector<64xi8>, %h: vector<16xi16>) -> (vector<16xi32>, vector<16xi16>) {
   // CHECK: bitnet.dot_u8i8 %{{.*}}, %{{.*}}, %{{.*}} : vector<16xi32>, vector<64xi8>, vector<64xi8>
   %d = bitnet.dot_u8i8 %acc, %a, %a : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  // CHECK: bitnet.unpack_trit5 %{{.*}} : vector<64xi8>
+  %trits:5 = bitnet.unpack_trit5 %a : vector<64xi8>
   // CHECK: bitnet.extend_f16 %{{.*}} : vector<16xi16> -> vector<16xf32>
   %f = bitnet.extend_f16 %h : vector<16xi16> -> vector<16xf32>
   // CHECK: bitnet.truncate_f16 %{{.*}} : vector<16xf32> -> vector<16xi16>

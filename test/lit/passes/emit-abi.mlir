@@ -9,7 +9,7 @@
 // CHECK: llvm.func internal @story_step(%{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: i32)
 // CHECK: llvm.mlir.global internal constant @story_name("t\00")
 // CHECK: llvm.mlir.global internal constant @story_target("znver4\00")
-// CHECK: llvm.mlir.global internal constant @story_summary("{{.*}}trit2_vnni{{.*}}\00")
+// CHECK: llvm.mlir.global internal constant @story_summary("{{.*}}trit5_vbmi{{.*}}\00")
 // CHECK: llvm.mlir.global external constant @story_model() {{.*}} !llvm.struct<(i32, i32, i32, i32, i64, ptr
 // The magic word "BNET".
 // CHECK: llvm.mlir.constant(1413828162 : i32)

@@ -33,6 +33,17 @@ func.func @full_bytes(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<64xi8>
   return %r : vector<16xi32>
 }
 
+// Five trits a byte: two look-ups where a table of 64 bytes fits a register.
+// ZNVER4-LABEL: func.func @trits
+// ZNVER4-COUNT-2: llvm.x86.avx512.permvar.qi.512
+// GENERIC-LABEL: func.func @trits
+// GENERIC-NOT: llvm.x86
+// GENERIC: arith.divui
+func.func @trits(%a: vector<64xi8>) -> (vector<64xi8>, vector<64xi8>) {
+  %r:5 = bitnet.unpack_trit5 %a : vector<64xi8>
+  return %r#0, %r#4 : vector<64xi8>, vector<64xi8>
+}
+
 // ZNVER4-LABEL: func.func @extend
 // ZNVER4: arith.extf
 // GENERIC-LABEL: func.func @extend

@@ -10,16 +10,18 @@ bitnet.record @globals count 1 {
   bitnet.weight @gain quant float shape [80] source "g"
 }
 // CHECK: bitnet.record @layer count 3 attributes {offset = 24576 : i64
-// CHECK: @t {{.*}} layout trit2_r64 at 0 scale_at 5120
+// ZNVER4: @t {{.*}} layout trit5_r80 at 0 scale_at 2560
+// GENERIC: @t {{.*}} layout trit2_r64 at 0 scale_at 5120
 // A bit layout keeps a scale a row, so that pad rows are zero.
-// CHECK: @b quant binary shape [20, 160] scale_rows 20 source "b" layout bit1_r16 at 5184 scale_at 5952
+// ZNVER4: @b quant binary shape [20, 160] scale_rows 20 source "b" layout bit1_r16 at 2624 scale_at 3392
+// GENERIC: @b quant binary shape [20, 160] scale_rows 20 source "b" layout bit1_r16 at 5184 scale_at 5952
 bitnet.record @layer count 3 {
   bitnet.weight @t quant ternary shape [80, 160] source "t"
   bitnet.weight @b quant binary shape [20, 160] source "b"
 }
 
 // CHECK-LABEL: func.func @kernels
-// ZNVER4: [@layer::@t] kernel "trit2_vnni"
+// ZNVER4: [@layer::@t] kernel "trit5_vbmi"
 // ZNVER4: [@layer::@b] kernel "bit1_vpopcntdq"
 // ZNVER4: [@globals::@embed] kernel "u8_vnni"
 // GENERIC: [@layer::@t] kernel "trit2_generic"
