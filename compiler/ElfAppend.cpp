@@ -212,34 +212,31 @@ Error writeAt(int fd, StringRef file, const void *data, size_t size,
   return Error::success();
 }
 
-/// Copies [begin, end) of one file to another, in the kernel where it can.
+/// Copies [begin, end) of one file to another, a huge page at a time: a file
+/// system with large folios keeps what is written so in huge pages of its
+/// cache, and a program that maps the file reads its weights through them. The
+/// kernel's own copies (copy_file_range) go by smaller pieces.
 Error copyRange(int from, StringRef fromFile, int to, StringRef toFile,
                 uint64_t begin, uint64_t end, uint64_t target) {
-#ifdef __linux__
-  off_t in = off_t(begin), out = off_t(target);
+  std::vector<char> block(weightsAlignment);
   while (begin < end) {
-    ssize_t n = ::copy_file_range(from, &in, to, &out, end - begin, 0);
-    if (n <= 0)
-      break; // Not between these file systems: the loop below does it.
-    begin += uint64_t(n);
-    target += uint64_t(n);
-  }
-#endif
-  std::vector<char> block(1 << 20);
-  while (begin < end) {
-    ssize_t n =
-        ::pread(from, block.data(),
-                std::min<uint64_t>(block.size(), end - begin), off_t(begin));
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return systemError(fromFile);
-    if (n == 0)
-      return fileError(fromFile, "became shorter while it was copied");
-    if (Error error = writeAt(to, toFile, block.data(), size_t(n), target))
+    uint64_t piece = std::min(weightsAlignment - target % weightsAlignment, end - begin);
+    uint64_t got = 0;
+    while (got < piece) {
+      ssize_t n =
+          ::pread(from, block.data() + got, piece - got, off_t(begin + got));
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0)
+        return systemError(fromFile);
+      if (n == 0)
+        return fileError(fromFile, "became shorter while it was copied");
+      got += uint64_t(n);
+    }
+    if (Error error = writeAt(to, toFile, block.data(), piece, target))
       return error;
-    begin += uint64_t(n);
-    target += uint64_t(n);
+    begin += piece;
+    target += piece;
   }
   return Error::success();
 }
