@@ -7,10 +7,12 @@
 
 #include "runtime/Cli.h"
 #include "runtime/Sampler.h"
+#include "runtime/Speculation.h"
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <numeric>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +24,7 @@ namespace bitnet {
 namespace {
 struct BenchArguments {
   int64_t threads = 0, prompt = 128, generate = 32, repeat = 5, depth = 0;
+  int64_t sequences = 1, lookup = 0;
   bool json = false;
 };
 
@@ -34,6 +37,7 @@ struct BenchResult {
   Spread read;  ///< Bytes per second of reading the weights alone.
   Spread share; ///< Of it that decoding reaches, round by round.
   uint64_t peakBytes = 0;
+  uint64_t drafted = 0, accepted = 0; ///< Tokens of all rounds.
   unsigned threads = 0;
 };
 } // namespace
@@ -107,6 +111,59 @@ static double measureLoad(int64_t threads) {
   return seconds;
 }
 
+/// Any ids will do: the work does not depend on them.
+static std::vector<int32_t> makeTokens(const bitnet_model &model,
+                                       int64_t count) {
+  std::vector<int32_t> ids(static_cast<size_t>(count));
+  for (size_t i = 0; i < ids.size(); ++i)
+    ids[i] = static_cast<int32_t>((i * 7919 + 17) % model.vocab_size);
+  return ids;
+}
+
+/// Decodes after `prompt`, one sequence, as `run` does.
+static bool decodeOne(Session &session, int32_t sequence, Sampler &sampler,
+                      std::span<const int32_t> prompt,
+                      const BenchArguments &arguments, BenchResult &result,
+                      std::string *error) {
+  SpeculativeDecoder end(session, sequence, prompt,
+                         static_cast<uint32_t>(arguments.lookup));
+  for (int64_t i = 0; i < arguments.generate; ++i)
+    if (!end.push(sampler.sample(end.logits()), error))
+      return false;
+  result.drafted += end.drafted();
+  result.accepted += end.accepted();
+  return true;
+}
+
+/// Decodes copies of `source` together, a token of each in every step.
+static bool decodeTogether(Session &session, int32_t source, Sampler &sampler,
+                           const BenchArguments &arguments) {
+  const uint32_t vocabulary = session.getModel().vocab_size;
+  const auto count = static_cast<size_t>(arguments.sequences);
+  const auto start = static_cast<int32_t>(session.length(source));
+  std::vector<int32_t> sequences{source}, positions(count, start), rows(count),
+      ids(count, sampler.sample({session.logits(), vocabulary}));
+  while (sequences.size() < count)
+    sequences.push_back(session.fork(source, static_cast<uint32_t>(start)));
+  std::iota(rows.begin(), rows.end(), 0);
+  for (int64_t i = 0; i < arguments.generate; ++i) {
+    for (size_t s = 0; s < count; ++s)
+      session.kv().prepareWrite(sequences[s],
+                                static_cast<uint32_t>(positions[s]),
+                                static_cast<uint32_t>(positions[s]) + 1);
+    session.step({static_cast<uint32_t>(count), static_cast<uint32_t>(count),
+                  ids.data(), positions.data(), sequences.data(), rows.data()});
+    for (size_t s = 0; s < count; ++s) {
+      ids[s] = sampler.sample(
+          {session.logits(static_cast<uint32_t>(s)), vocabulary});
+      ++positions[s];
+    }
+  }
+  for (size_t s = 1; s < count; ++s)
+    session.release(sequences[s]);
+  return true;
+}
+
 static bool measure(const bitnet_model &model, const BenchArguments &arguments,
                     BenchResult &result, std::string *error) {
   std::vector<double> load, firstToken, prefill, decode, read, share;
@@ -116,19 +173,13 @@ static bool measure(const bitnet_model &model, const BenchArguments &arguments,
 
   SessionOptions options;
   options.threads = static_cast<unsigned>(arguments.threads);
+  options.sequences = static_cast<uint32_t>(arguments.sequences);
   auto session = Session::create(model, options, error);
   if (!session)
     return false;
   result.threads = session->threads();
-  // Any ids will do: the work does not depend on them.
-  auto makeTokens = [&](int64_t count) {
-    std::vector<int32_t> ids(static_cast<size_t>(count));
-    for (size_t i = 0; i < ids.size(); ++i)
-      ids[i] = static_cast<int32_t>((i * 7919 + 17) % model.vocab_size);
-    return ids;
-  };
-  const std::vector<int32_t> before = makeTokens(arguments.depth),
-                             prompt = makeTokens(arguments.prompt);
+  const std::vector<int32_t> before = makeTokens(model, arguments.depth),
+                             prompt = makeTokens(model, arguments.prompt);
   SamplerOptions greedy;
   greedy.temperature = 0;
   Sampler sampler(greedy);
@@ -141,13 +192,13 @@ static bool measure(const bitnet_model &model, const BenchArguments &arguments,
     const double start = now();
     if (!session->append(sequence, prompt, Session::Want::Last, error))
       return false;
-    int32_t id = sampler.sample({session->logits(), model.vocab_size});
+    sampler.sample({session->logits(), model.vocab_size});
     const double first = now();
-    for (int64_t i = 0; i < arguments.generate; ++i) {
-      if (!session->append(sequence, {&id, 1}, Session::Want::Last, error))
-        return false;
-      id = sampler.sample({session->logits(), model.vocab_size});
-    }
+    if (arguments.sequences > 1
+            ? !decodeTogether(*session, sequence, sampler, arguments)
+            : !decodeOne(*session, sequence, sampler, prompt, arguments, result,
+                         error))
+      return false;
     const double end = now();
     const double bandwidth = session->readWeights();
     if (round == 0)
@@ -156,10 +207,13 @@ static bool measure(const bitnet_model &model, const BenchArguments &arguments,
     prefill.push_back(static_cast<double>(arguments.prompt) / (first - start));
     if (!arguments.generate)
       continue;
-    decode.push_back(static_cast<double>(arguments.generate) / (end - first));
-    if (bandwidth > 0) {
+    const double steps =
+        static_cast<double>(arguments.generate) / (end - first);
+    decode.push_back(steps * static_cast<double>(arguments.sequences));
+    // Drafts make several tokens of one pass over the weights.
+    if (bandwidth > 0 && !arguments.lookup) {
       read.push_back(bandwidth);
-      share.push_back(decode.back() *
+      share.push_back(steps *
                       static_cast<double>(model.weight_bytes_per_token) /
                       bandwidth);
     }
@@ -191,7 +245,9 @@ static void printRow(const char *name, const Spread &spread, double factor,
 static void print(const bitnet_model &model, const BenchArguments &arguments,
                   const BenchResult &result) {
   const double weightBytes = static_cast<double>(model.weight_bytes_per_token);
-  const double bandwidth = result.decode.median * weightBytes * 1e-9;
+  const double bandwidth = result.decode.median /
+                           static_cast<double>(arguments.sequences) *
+                           weightBytes * 1e-9;
   if (arguments.json) {
     std::string text =
         "{\n \"model\": " + quoteJson(model.name) +
@@ -201,7 +257,13 @@ static void print(const bitnet_model &model, const BenchArguments &arguments,
         ",\n \"prompt_tokens\": " + std::to_string(arguments.prompt) +
         ",\n \"generated_tokens\": " + std::to_string(arguments.generate) +
         ",\n \"depth\": " + std::to_string(arguments.depth) +
-        ",\n \"repeats\": " + std::to_string(arguments.repeat) + ",\n";
+        ",\n \"repeats\": " + std::to_string(arguments.repeat) +
+        ",\n \"sequences\": " + std::to_string(arguments.sequences) +
+        ",\n \"lookup\": " + std::to_string(arguments.lookup) + ",\n";
+    if (arguments.lookup)
+      text += " \"drafted_tokens\": " + std::to_string(result.drafted) +
+              ",\n \"accepted_tokens\": " + std::to_string(result.accepted) +
+              ",\n";
     text += asJson("load_ms", result.load, 1e3);
     text += asJson("first_token_ms", result.firstToken, 1e3);
     text += asJson("prefill_tokens_per_second", result.prefill, 1);
@@ -222,7 +284,11 @@ static void print(const bitnet_model &model, const BenchArguments &arguments,
   printRow("first token", result.firstToken, 1e3, "ms      ");
   printRow("prefill", result.prefill, 1, "tokens/s");
   printRow("decode", result.decode, 1, "tokens/s");
-  printf("%-18s %10.2f MB a token, %.2f GB/s\n", "weights read",
+  if (arguments.lookup)
+    printf("%-18s %10llu of %llu drafted tokens\n", "accepted",
+           static_cast<unsigned long long>(result.accepted),
+           static_cast<unsigned long long>(result.drafted));
+  printf("%-18s %10.2f MB a step, %.2f GB/s\n", "weights read",
          weightBytes * 1e-6, bandwidth);
   if (result.read.median > 0)
     printf("%-18s %10.2f GB/s reading the same bytes alone; decode reaches "
@@ -254,6 +320,10 @@ int benchCommand(const bitnet_model &model, const std::string &program,
                 "tokens already in the context before both (0)", 0, most);
   options.value("--repeat", arguments.repeat, "R",
                 "repeats after one that warms up (5)", 1, 100000);
+  options.value("--sequences", arguments.sequences, "N",
+                "sequences that decode together, a token of each a step (1)", 1,
+                64);
+  addLookup(options, arguments.lookup);
   options.flag("--json", arguments.json, "write one JSON object");
   addThreads(options, arguments.threads);
   options.example("bench");
@@ -268,6 +338,8 @@ int benchCommand(const bitnet_model &model, const std::string &program,
                 std::to_string(arguments.prompt + arguments.generate +
                                arguments.depth) +
                 " tokens, the context holds " + std::to_string(most));
+  if (arguments.sequences > 1 && arguments.lookup)
+    return fail("--lookup drafts for one sequence; leave --sequences out");
   BenchResult result;
   if (!measure(model, arguments, result, &error))
     return fail(error);

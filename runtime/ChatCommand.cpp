@@ -26,7 +26,7 @@ static void catchInterrupt() {
 namespace {
 struct ChatOptions {
   SamplerOptions sampler;
-  int64_t threads = 0, context = 0, maxTokens = 1024;
+  int64_t threads = 0, context = 0, maxTokens = 1024, lookup = 0;
   std::string system, once;
   bool stats = false;
 };
@@ -150,6 +150,7 @@ int chatCommand(const bitnet_model &model, const std::string &program,
                 "full",
                 -1, INT32_MAX);
   addSampling(options, chat.sampler);
+  addLookup(options, chat.lookup);
   options.flag("--greedy", greedy, "the same as --temp 0");
   options.value("-c, --ctx", chat.context, "N",
                 "context length in tokens; default: all the model has", 1,
@@ -180,6 +181,7 @@ int chatCommand(const bitnet_model &model, const std::string &program,
   if (!conversation)
     return fail(error);
   conversation->reset(chat.system);
+  conversation->setLookup(static_cast<uint32_t>(chat.lookup));
   catchInterrupt();
   if (chat.once.empty())
     return converse(*conversation, chat);

@@ -52,6 +52,8 @@ void addThreads(Options &options, int64_t &threads);
 struct SamplerOptions;
 /// Adds --temp, --top-k and so on.
 void addSampling(Options &options, SamplerOptions &sampler);
+/// Adds --lookup: tokens to draft a step (Speculation.h).
+void addLookup(Options &options, int64_t &draft);
 /// False with an error if BITNET_THREADS is not a number.
 bool defaultThreads(int64_t &threads, std::string *error);
 

@@ -2,6 +2,7 @@
 
 #include "runtime/Conversation.h"
 #include "runtime/Cli.h"
+#include "runtime/Speculation.h"
 #include <algorithm>
 
 namespace bitnet {
@@ -149,10 +150,10 @@ bool Conversation::generate(const SamplerOptions &sampling, uint64_t maxTokens,
                             const std::function<bool(std::string_view)> &show,
                             std::string &reply, TurnStatistics &statistics,
                             std::string *error) {
-  const bitnet_model &model = session.getModel();
   Sampler sampler(sampling);
   for (int32_t id : cached)
     sampler.accept(id);
+  SpeculativeDecoder sequenceEnd(session, sequence, cached, lookup);
   StreamDecoder decoder(tokenizer, /*atStart=*/true, /*skipSpecial=*/true);
   const double start = now();
   auto give = [&](const std::string &text) {
@@ -160,7 +161,7 @@ bool Conversation::generate(const SamplerOptions &sampling, uint64_t maxTokens,
     return show(text);
   };
   while (statistics.generated < maxTokens) {
-    const int32_t id = sampler.sample({session.logits(), model.vocab_size});
+    const int32_t id = sampler.sample(sequenceEnd.logits());
     if (std::find(stops.begin(), stops.end(), id) != stops.end()) {
       statistics.stopped = "end of turn";
       break;
@@ -171,11 +172,11 @@ bool Conversation::generate(const SamplerOptions &sampling, uint64_t maxTokens,
       statistics.stopped = "interrupted";
       break;
     }
-    if (session.length(sequence) == session.contextLength()) {
+    if (sequenceEnd.length() == session.contextLength()) {
       statistics.stopped = "context full";
       break;
     }
-    if (!session.append(sequence, {&id, 1}, Session::Want::Last, error))
+    if (!sequenceEnd.push(id, error))
       return false;
     cached.push_back(id);
   }

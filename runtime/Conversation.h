@@ -33,6 +33,9 @@ public:
   /// Forgets all turns; `system` starts the next ones if it is not empty.
   void reset(const std::string &system);
 
+  /// Tokens to draft a step (Speculation.h); 0: none.
+  void setLookup(uint32_t tokens) { lookup = tokens; }
+
   /// Answers `text`. `show` gets the answer as it is made; false stops it. On
   /// failure the turn is not part of the conversation.
   bool answer(const std::string &text, const SamplerOptions &sampling,
@@ -64,6 +67,7 @@ private:
   std::vector<int32_t> stops;
   std::vector<int32_t> cached; ///< Tokens in the KV cache.
   int32_t sequence = -1;
+  uint32_t lookup = 0;
 };
 
 } // namespace bitnet

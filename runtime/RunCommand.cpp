@@ -2,6 +2,7 @@
 
 #include "runtime/Cli.h"
 #include "runtime/Sampler.h"
+#include "runtime/Speculation.h"
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -34,13 +35,14 @@ static bool isEnd(const bitnet_model &model, int32_t id) {
 namespace {
 struct RunOptions {
   SamplerOptions sampler;
-  int64_t threads = 0, context = 0, maxTokens = 256;
+  int64_t threads = 0, context = 0, maxTokens = 256, lookup = 0;
   bool noEcho = false, stats = false;
 };
 
 struct Statistics {
   size_t promptTokens = 0, generated = 0;
   double promptSeconds = 0, generateSeconds = 0;
+  uint64_t drafted = 0, accepted = 0;
   const char *stopped = "max tokens";
 };
 } // namespace
@@ -96,10 +98,12 @@ static int generate(const bitnet_model &model, const RunOptions &options,
     write(text);
     lineOpen = text.back() != '\n';
   };
+  SpeculativeDecoder sequenceEnd(*session, sequence, ids,
+                                 static_cast<uint32_t>(options.lookup));
   // -1 becomes a limit that the context always meets first.
   const auto limit = static_cast<uint64_t>(options.maxTokens);
   while (!interrupted && statistics.generated < limit) {
-    int32_t id = sampler.sample({session->logits(), model.vocab_size});
+    int32_t id = sampler.sample(sequenceEnd.logits());
     if (isEnd(model, id)) {
       statistics.stopped = "end of text";
       break;
@@ -107,15 +111,17 @@ static int generate(const bitnet_model &model, const RunOptions &options,
     ++statistics.generated;
     sampler.accept(id);
     show(decoder.push(id));
-    if (session->length(sequence) == session->contextLength()) {
+    if (sequenceEnd.length() == session->contextLength()) {
       statistics.stopped = "context full";
       break;
     }
     if (statistics.generated == limit)
       break;
-    if (!session->append(sequence, {&id, 1}, Session::Want::Last, error))
+    if (!sequenceEnd.push(id, error))
       return ExitError;
   }
+  statistics.drafted = sequenceEnd.drafted();
+  statistics.accepted = sequenceEnd.accepted();
   show(decoder.finish());
   if (lineOpen)
     write("\n");
@@ -140,6 +146,7 @@ int runCommand(const bitnet_model &model, const std::string &program,
                 "stop after N new tokens (256); -1: when the context is full",
                 -1, INT32_MAX);
   addSampling(options, run.sampler);
+  addLookup(options, run.lookup);
   options.flag("--greedy", greedy, "the same as --temp 0");
   options.value("-c, --ctx", run.context, "N",
                 "context length in tokens; default: all the model has", 1,
@@ -182,6 +189,10 @@ int runCommand(const bitnet_model &model, const std::string &program,
             static_cast<double>(statistics.generated) /
                 std::max(statistics.generateSeconds, 1e-9),
             statistics.stopped);
+  if (run.stats && run.lookup)
+    fprintf(stderr, "lookup: %llu tokens drafted, %llu accepted\n",
+            static_cast<unsigned long long>(statistics.drafted),
+            static_cast<unsigned long long>(statistics.accepted));
   return code;
 }
 

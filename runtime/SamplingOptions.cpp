@@ -24,4 +24,11 @@ void addSampling(Options &options, SamplerOptions &sampler) {
                 "the same seed gives the same text (0)");
 }
 
+void addLookup(Options &options, int64_t &draft) {
+  options.value("--lookup", draft, "N",
+                "draft N tokens a step from earlier text (0: off): the same "
+                "text, sooner if it repeats",
+                0, 64);
+}
+
 } // namespace bitnet
