@@ -272,46 +272,53 @@ void scalar::kvAppend(KVSequence &kv, int64_t position, ArrayRef<float> key,
 }
 
 /// One head; `base` is the first element of its KV head in a row of the cache.
+///
+/// Chunks of kChunkTokens positions have a softmax of their own (maximum m, sum
+/// l, output o) and are then combined in rising order, so that they may be
+/// computed apart.
 static void attendHead(const KVSequence &kv, int64_t position, int64_t base,
                        ArrayRef<float> q, MutableArrayRef<float> out) {
   int64_t d = q.size();
   float scale = 1.0f / std::sqrt(static_cast<float>(d));
-  float m = kSoftmaxStart, l = 0.0f;
+  float mAll = kSoftmaxStart, lAll = 0.0f;
   std::fill(out.begin(), out.end(), 0.0f);
-  for (int64_t page = 0; page <= position; page += kPageTokens) {
-    int64_t valid = std::min<int64_t>(position - page + 1, kPageTokens);
-    float s[kPageTokens], p[kPageTokens] = {};
-    float mNew = m;
+  for (int64_t chunk = 0; chunk <= position; chunk += kChunkTokens) {
+    int64_t valid = std::min<int64_t>(position - chunk + 1, kChunkTokens);
+    float p[kChunkTokens];
+    float m = kSoftmaxStart;
     for (int64_t j = 0; j < valid; ++j) {
-      const uint16_t *key = &kv.keys[(page + j) * kv.width + base];
+      const uint16_t *key = &kv.keys[(chunk + j) * kv.width + base];
       float score = 0.0f;
-      for (int64_t i = 0; i < d; ++i) {
+      for (int64_t i = 0; i < d; ++i) { // rising
         float product = q[i] * f16ToF32(key[i]);
         score += product;
       }
-      s[j] = score * scale;
-      mNew = std::max(mNew, s[j]);
+      p[j] = score * scale;
+      m = std::max(m, p[j]);
     }
-    float corr = expf_bitnet(m - mNew);
-    for (int64_t j = 0; j < valid; ++j)
-      p[j] = expf_bitnet(s[j] - mNew);
-    float scaledSum = l * corr;
-    l = scaledSum + sum16(p);
+    float lanes[kLanes] = {};
+    for (int64_t j = 0; j < valid; ++j) { // lane j % 16, rising
+      p[j] = expf_bitnet(p[j] - m);
+      lanes[j % kLanes] += p[j];
+    }
+    float mNew = std::max(mAll, m);
+    float before = expf_bitnet(mAll - mNew), now = expf_bitnet(m - mNew);
+    float lBefore = lAll * before, lNow = sum16(lanes) * now;
+    lAll = lBefore + lNow;
+    mAll = mNew;
     for (int64_t i = 0; i < d; ++i) {
-      float o = out[i] * corr;
-      for (int64_t j = 0; j < kPageTokens; ++j) { // masked: p = 0, v = 0
-        float v = j < valid
-                      ? f16ToF32(kv.values[(page + j) * kv.width + base + i])
-                      : 0.0f;
-        float product = p[j] * v;
+      float o = 0.0f;
+      for (int64_t j = 0; j < valid; ++j) { // rising
+        float product =
+            p[j] * f16ToF32(kv.values[(chunk + j) * kv.width + base + i]);
         o += product;
       }
-      out[i] = o;
+      float oBefore = out[i] * before, oNow = o * now;
+      out[i] = oBefore + oNow;
     }
-    m = mNew;
   }
   for (float &o : out)
-    o = o / l;
+    o = o / lAll;
 }
 
 void scalar::attention(const KVSequence &kv, int64_t position,

@@ -220,9 +220,12 @@ def BitNet_AttentionOp : BitNet_Op<"attention", [
   let summary = "softmax(q k / sqrt(d)) v over the KV cache, causal";
   let description = [{
     Query head h reads KV head h / (heads / kv_heads). Positions are taken in
-    pages of 16: scores of a page are sums over d in rising order; the softmax
-    is streamed (running maximum, rescaled sum and output), so that the result
-    of a token depends on nothing but its own sequence.
+    chunks of 256 that start at multiples of 256. In a chunk: scores are sums
+    over d in rising order, m their maximum, p = exp(s - m), l the sum of p over
+    16 lanes, o the sum of p v in rising order. Chunks are combined in rising
+    order: M' = max(M, m), L' = L exp(M - M') + l exp(m - M'), O' likewise; the
+    result is O / L. So the result of a token depends on nothing but its own
+    sequence, and chunks may be computed apart.
   }];
   let arguments = (ins BitNet_Rows:$query, I64Attr:$heads, I64Attr:$kv_heads,
                        I64Attr:$head_dim);

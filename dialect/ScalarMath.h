@@ -19,6 +19,9 @@ constexpr int kLanes = 16;
 /// Positions of a page of the KV cache.
 constexpr int kPageTokens = 16;
 
+/// Positions whose softmax attention takes at once. A multiple of kPageTokens.
+constexpr int kChunkTokens = 256;
+
 /// The smallest absolute maximum of a row that quantize divides by.
 constexpr float kMinAbsMax = 1e-5f;
 

@@ -5,7 +5,7 @@
 // constant `<prefix>_model` from what earlier passes left on the module:
 //
 //   bitnet.model {name, vocab_size, ...}      graph builder
-//   bitnet.workspace_per_token                plan-memory
+//   bitnet.workspace_per_token, _fixed        plan-memory
 //   bitnet.kv_page_bytes                      lower-to-vector
 //   bitnet.num_parameters, weight_bytes_per_token, summary   select-kernels
 //   bitnet.weights_hash, tokenizer, chat_template, compiler  driver (optional)
@@ -310,7 +310,7 @@ void AbiEmitter::emitDescriptor(DictionaryAttr model, LLVM::LLVMFuncOp entry) {
   u32(llvm::alignTo(vocab, kRowPad));
   u32(kPageTokens);
   u64(number("bitnet.kv_page_bytes"));
-  u64(0); // Everything in the workspace is per token.
+  u64(number(kFixedWorkspaceAttr));
   u64(number(kWorkspaceAttr));
   u64(number("bitnet.num_parameters"));
   u64(number("bitnet.weight_bytes_per_token"));

@@ -9,6 +9,7 @@
 #include "passes/Passes.h"
 #include "passes/Planning.h"
 #include "passes/lower/Emitter.h"
+#include "passes/lower/KVCache.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -39,12 +40,6 @@ static void lowerRepeat(Emitter &e, RepeatOp op) {
   });
 }
 
-static void lowerBarrier(Emitter &e) {
-  Value arguments[] = {e.get(Env::Team), e.get(Env::Thread),
-                       e.get(Env::Threads)};
-  func::CallOp::create(e.b, e.loc, kBarrierFunction, TypeRange{}, arguments);
-}
-
 static LogicalResult lowerOp(Emitter &e, Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<MatmulOp>([&](auto op) { return lowerMatmul(e, op); })
@@ -70,7 +65,7 @@ static LogicalResult lowerOp(Emitter &e, Operation *op) {
       .Case<AttentionOp>(
           [&](auto op) { return lowerAttention(e, op), success(); })
       .Case<RepeatOp>([&](auto op) { return lowerRepeat(e, op), success(); })
-      .Case<BarrierOp>([&](auto) { return lowerBarrier(e), success(); })
+      .Case<BarrierOp>([&](auto) { return e.barrier(), success(); })
       .Case<func::ReturnOp>([&](auto op) {
         func::ReturnOp::create(e.b, op.getLoc());
         return success();

@@ -174,6 +174,21 @@ LogicalResult Planner::plan(func::FuncOp function, int64_t base,
 }
 
 namespace {
+/// Attention over many chunks of positions, but of few tokens, is divided among
+/// threads by chunk (lower/Attention.cpp), whose results need a place: rows
+/// for four tokens at the end of the context, or for shorter ones of more.
+int64_t fixedWorkspace(ModuleOp module) {
+  constexpr int64_t kTokens = 4, kLeastRows = 64;
+  int64_t positions = 0, rowBytes = 0;
+  if (auto model = module->getAttrOfType<DictionaryAttr>("bitnet.model"))
+    positions = model.getAs<IntegerAttr>("max_position").getInt();
+  module.walk([&](AttentionOp op) {
+    rowBytes = std::max(rowBytes, attentionRowBytes(op));
+  });
+  int64_t rows = kTokens * llvm::divideCeil(positions, kChunkTokens);
+  return rowBytes * std::max(rows, kLeastRows);
+}
+
 struct PlanMemoryPass : bitnet::impl::PlanMemoryBase<PlanMemoryPass> {
   void runOnOperation() override {
     Planner planner(getOperation());
@@ -182,6 +197,9 @@ struct PlanMemoryPass : bitnet::impl::PlanMemoryBase<PlanMemoryPass> {
     Builder builder(&getContext());
     getOperation()->setAttr(
         kWorkspaceAttr, builder.getI64IntegerAttr(planner.workspacePerToken()));
+    getOperation()->setAttr(
+        kFixedWorkspaceAttr,
+        builder.getI64IntegerAttr(fixedWorkspace(getOperation())));
   }
 };
 } // namespace

@@ -8,6 +8,7 @@
 #define BITNET_PASSES_PLANNING_H
 
 #include "dialect/Layouts.h"
+#include "dialect/ScalarMath.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace mlir::bitnet {
@@ -15,6 +16,11 @@ namespace mlir::bitnet {
 constexpr StringLiteral kSlotsAttr = "bitnet.slots";
 constexpr StringLiteral kArgSlotAttr = "bitnet.slot";
 constexpr StringLiteral kWorkspaceAttr = "bitnet.workspace_per_token";
+/// Bytes of the workspace behind all slots that do not grow with the batch:
+/// what attention keeps of chunks that threads compute apart.
+constexpr StringLiteral kFixedWorkspaceAttr = "bitnet.workspace_fixed";
+/// How many 16-lane vectors of f32 the CPU's registers hold.
+constexpr StringLiteral kVectorRegistersAttr = "bitnet.vector_registers";
 /// Bytes to prefetch ahead of a stream of weights, from the CPU's row.
 constexpr StringLiteral kPrefetchAttr = "bitnet.prefetch_bytes";
 /// The slot of a value that is written to the caller's logits.
@@ -39,6 +45,13 @@ inline int64_t bytesPerToken(RankedTensorType type) {
   for (int64_t dim : type.getShape().drop_front().drop_back(type.getRank() > 1))
     elements *= dim;
   return elements * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+}
+
+/// Bytes of attention's result for one token and chunk: per head the output and
+/// its maximum and sum, which get a vector together.
+///   [heads][head_dim + 16] f32
+inline int64_t attentionRowBytes(AttentionOp op) {
+  return op.getHeads() * (op.getHeadDim() + kLanes) * 4;
 }
 
 /// The slot of a value, as plan-memory has set it.

@@ -154,6 +154,9 @@ struct SelectKernelsPass : bitnet::impl::SelectKernelsBase<SelectKernelsPass> {
     module->setAttr("bitnet.weight_bytes", builder.getI64IntegerAttr(end));
     module->setAttr(kPrefetchAttr,
                     builder.getI64IntegerAttr(cpu->prefetchBytes));
+    module->setAttr(kVectorRegistersAttr,
+                    builder.getI64IntegerAttr(cpu->vectorRegisters *
+                                              cpu->vectorBits / 512));
     summarise(module);
   }
 };

@@ -73,6 +73,18 @@ Value Emitter::divI(Value x, int64_t y) {
 Value Emitter::remI(Value x, int64_t y) {
   return arith::RemUIOp::create(b, loc, x, index(y));
 }
+Value Emitter::div(Value x, Value y) {
+  return arith::DivUIOp::create(b, loc, x, y);
+}
+Value Emitter::rem(Value x, Value y) {
+  return arith::RemUIOp::create(b, loc, x, y);
+}
+Value Emitter::min(Value x, Value y) {
+  return arith::MinUIOp::create(b, loc, x, y);
+}
+Value Emitter::max(Value x, Value y) {
+  return arith::MaxUIOp::create(b, loc, x, y);
+}
 Value Emitter::toIndex(Value value) {
   return arith::IndexCastOp::create(b, loc, b.getIndexType(), value);
 }
@@ -129,6 +141,17 @@ void Emitter::eachCase(Value value, int64_t cases,
     fill(op.getCaseRegions()[number - 1], number);
 }
 
+void Emitter::ifElse(Value condition, function_ref<void()> then,
+                     function_ref<void()> otherwise) {
+  auto branch = [&](function_ref<void()> body) {
+    return [&, body](OpBuilder &, Location) {
+      body();
+      scf::YieldOp::create(b, loc);
+    };
+  };
+  scf::IfOp::create(b, loc, condition, branch(then), branch(otherwise));
+}
+
 std::pair<Value, Value> Emitter::share(Value items) {
   Value thread = get(Env::Thread), threads = get(Env::Threads);
   auto bound = [&](Value t) -> Value {
@@ -142,6 +165,11 @@ void Emitter::parallel(Value items, function_ref<void(Value)> body) {
   loop(lo, hi, 1, body);
 }
 
+void Emitter::barrier() {
+  Value arguments[] = {get(Env::Team), get(Env::Thread), get(Env::Threads)};
+  func::CallOp::create(b, loc, kBarrierFunction, TypeRange{}, arguments);
+}
+
 //===----------------------------------------------------------------------===//
 // Memory
 //===----------------------------------------------------------------------===//
@@ -153,6 +181,17 @@ Value Emitter::window(Value bytes, Value offset, ArrayRef<int64_t> shape,
     sizes.push_back(dynamic);
   return memref::ViewOp::create(b, loc, MemRefType::get(shape, element), bytes,
                                 offset, sizes);
+}
+
+Value Emitter::stack(ArrayRef<int64_t> shape) {
+  // At the start of the function: inside a loop the stack would grow.
+  OpBuilder::InsertionGuard guard(b);
+  Block *block = b.getInsertionBlock();
+  while (!isa<func::FuncOp>(block->getParentOp()))
+    block = block->getParentOp()->getBlock();
+  b.setInsertionPointToStart(block);
+  return memref::AllocaOp::create(
+      b, loc, MemRefType::get(shape, b.getF32Type()), b.getI64IntegerAttr(64));
 }
 
 Value Emitter::slotOffset(Value tensor) {
@@ -233,9 +272,9 @@ void Emitter::store(Value value, Value memref, ValueRange at) {
   else
     memref::StoreOp::create(b, loc, value, memref, at);
 }
-void Emitter::prefetch(Value memref, ValueRange at) {
+void Emitter::prefetch(Value memref, ValueRange at, unsigned locality) {
   memref::PrefetchOp::create(b, loc, memref, at, /*isWrite=*/false,
-                             /*localityHint=*/3, /*isDataCache=*/true);
+                             /*localityHint=*/locality, /*isDataCache=*/true);
 }
 Value Emitter::broadcast(Value scalar, VectorType type) {
   return vector::BroadcastOp::create(b, loc, type, scalar);

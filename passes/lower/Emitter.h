@@ -72,6 +72,10 @@ public:
   Value mulI(Value a, int64_t b) { return mul(a, index(b)); }
   Value divI(Value a, int64_t b);
   Value remI(Value a, int64_t b);
+  Value div(Value a, Value b); ///< unsigned
+  Value rem(Value a, Value b); ///< unsigned
+  Value min(Value a, Value b); ///< unsigned
+  Value max(Value a, Value b); ///< unsigned
   Value toIndex(Value i32);
 
   // Vector types.
@@ -89,16 +93,22 @@ public:
   void onlyIf(Value condition, function_ref<void()> body);
   /// body(c) for the c that `value` (0 <= value < cases) is, one branch each.
   void eachCase(Value value, int64_t cases, function_ref<void(int64_t)> body);
+  void ifElse(Value condition, function_ref<void()> then,
+              function_ref<void()> otherwise);
   /// This thread's share [lo, hi) of `items`: contiguous, sizes differ by one.
   std::pair<Value, Value> share(Value items);
   /// Runs body for every item of this thread's share.
   void parallel(Value items, function_ref<void(Value)> body);
+  /// Waits for all threads.
+  void barrier();
 
   // Memory.
   /// A window of `bytes` from a byte offset; the first dimension may be dynamic
   /// with size `dynamic`.
   Value window(Value bytes, Value offset, ArrayRef<int64_t> shape, Type element,
                Value dynamic = {});
+  /// f32 on the stack of the function; contents are not initialised.
+  Value stack(ArrayRef<int64_t> shape);
   /// The buffer of a tensor: rows ?xNpad f32, codes ?xPxKpad i8 and so on.
   Value buffer(Value tensor);
   /// Codes ?xPxKpad i8 seen as ?xPx(Kpad/4) i32.
@@ -115,8 +125,9 @@ public:
   Value load(VectorType type, Value memref, ValueRange at);
   Value load(Value memref, ValueRange at);
   void store(Value value, Value memref, ValueRange at);
-  /// Reads the cache line at `at`, which may lie behind the end.
-  void prefetch(Value memref, ValueRange at);
+  /// Reads the cache line at `at`, which may lie behind the end, into the first
+  /// level (3) or the second (2).
+  void prefetch(Value memref, ValueRange at, unsigned locality = 3);
   Value broadcast(Value scalar, VectorType type);
 
   // Floats: separate roundings, on scalars or vectors alike.
@@ -155,22 +166,9 @@ void lowerNormQuantize(Emitter &e, NormQuantizeOp op); // Norm.cpp
 void lowerSignPack(Emitter &e, SignPackOp op);         // Norm.cpp
 void lowerNormSignPack(Emitter &e, NormSignPackOp op); // Norm.cpp
 LogicalResult lowerMatmul(Emitter &e, MatmulOp op);    // Matmul.cpp
-void lowerRope(Emitter &e, RopeOp op);                 // Attention.cpp
+void lowerRope(Emitter &e, RopeOp op);                 // KVCache.cpp
 void lowerKVAppend(Emitter &e, KVAppendOp op);         // Attention.cpp
 void lowerAttention(Emitter &e, AttentionOp op);       // Attention.cpp
-
-/// Bytes of a KV page of 16 tokens for all layers, and where a head's block of
-/// keys lies in it. Elements are f16:
-///   [layer][kv head][keys: d x 16 positions | values: 16 positions x d]
-struct KVPageShape {
-  int64_t layers, kvHeads, headDim;
-  int64_t elements() const {
-    return layers * kvHeads * 2 * headDim * kPageTokens;
-  }
-  int64_t bytes() const { return elements() * 2; }
-};
-/// From the module's attention operations and the repeat that runs them.
-KVPageShape kvPageShape(ModuleOp module);
 
 } // namespace mlir::bitnet
 

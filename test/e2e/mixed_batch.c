@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-enum { LENGTH = 40, SEQUENCES = 3, PAGES = (LENGTH + 15) / 16, TOKENS = 9 };
+enum { LENGTH = 300, SEQUENCES = 3, PAGES = (LENGTH + 15) / 16, TOKENS = 9 };
 
 static int32_t idAt(int sequence, int position) {
   return (int32_t)((sequence * 131 + position * 29 + 7) %

@@ -17,6 +17,8 @@
 // Keys and values go through f16.
 // CHECK: bitnet.truncate_f16
 // CHECK: bitnet.extend_f16
+// Chunks that threads took apart meet behind a barrier, if there are several.
+// CHECK: func.call @bitnet_barrier
 
 // Nothing is contracted, reassociated or approximated.
 // CHECK-NOT: fastmath
