@@ -50,12 +50,22 @@ struct Trie {
 };
 } // namespace
 
+static uint32_t sizeOfTrie(std::string_view map) {
+  uint32_t size = 0;
+  if (map.size() >= 4)
+    std::memcpy(&size, map.data(), 4);
+  return size;
+}
+
+bool isCharsmap(std::string_view map) {
+  const uint32_t size = sizeOfTrie(map);
+  return size >= 4 && size % 4 == 0 && map.size() > 4 && size < map.size() - 4;
+}
+
 void appendCharsmapped(std::string_view map, std::string_view text,
                        std::string &out) {
-  uint32_t trieSize = 0;
-  if (map.size() >= 4)
-    std::memcpy(&trieSize, map.data(), 4);
-  if (map.size() < 4 || trieSize > map.size() - 4) {
+  const uint32_t trieSize = sizeOfTrie(map);
+  if (!isCharsmap(map)) {
     out.append(text);
     return;
   }

@@ -80,8 +80,10 @@ bool Regex::findAll(std::string_view subject, std::vector<Range> &matches,
       *error = "the tokenizer's pattern moves backwards";
       return false;
     }
-    if (end > begin) {
+    // Oniguruma's users do not take an empty match right behind another one.
+    if (end > begin || matches.empty() || matches.back().end != begin)
       matches.push_back({begin, end});
+    if (end > begin) {
       at = end;
     } else if (begin < subject.size()) {
       at = begin + decodeUtf8(subject.substr(begin)).length;

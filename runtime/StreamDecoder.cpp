@@ -19,7 +19,7 @@ static int hexDigit(char c) {
   return 0;
 }
 
-void Tokenizer::appendTokenBytes(int32_t id, bool skipSpecial,
+void Tokenizer::appendTokenBytes(int32_t id, bool skipSpecial, bool isFirst,
                                  std::string &out) const {
   std::string_view text = tables.tokenText(id);
   switch (tables.tokenKind(id)) {
@@ -44,7 +44,8 @@ void Tokenizer::appendTokenBytes(int32_t id, bool skipSpecial,
     out.append(text.substr(0, found));
     if (found == std::string_view::npos)
       return;
-    out.push_back(' ');
+    if (!isFirst || !tables.has(BITNET_TOKENIZER_STRIP_FIRST_TOKEN))
+      out.push_back(' ');
     text.remove_prefix(found + metaspace.size());
   }
 }
@@ -60,16 +61,19 @@ std::string Tokenizer::decode(const std::vector<int32_t> &ids,
 
 StreamDecoder::StreamDecoder(const Tokenizer &tokenizer, bool atStart,
                              bool skipSpecial)
-    : tokenizer(tokenizer),
+    : tokenizer(tokenizer), isFirst(atStart),
       dropSpace(atStart && tokenizer.blob().has(BITNET_TOKENIZER_STRIP_SPACE)),
       skipSpecial(skipSpecial) {}
 
 std::string StreamDecoder::push(int32_t id) {
-  tokenizer.appendTokenBytes(id, skipSpecial, pending);
+  tokenizer.appendTokenBytes(id, skipSpecial, isFirst, pending);
+  if (!skipSpecial || tokenizer.blob().tokenKind(id) != BITNET_TOKEN_SPECIAL)
+    isFirst = false;
   if (dropSpace && !pending.empty()) {
     if (pending[0] == ' ')
       pending.erase(0, 1);
-    dropSpace = false;
+    dropSpace =
+        pending.empty() && tokenizer.blob().has(BITNET_TOKENIZER_STRIP_SPACES);
   }
   return take(/*all=*/false);
 }
@@ -77,6 +81,8 @@ std::string StreamDecoder::push(int32_t id) {
 std::string StreamDecoder::finish() { return take(/*all=*/true); }
 
 std::string StreamDecoder::take(bool all) {
+  const bool byteLevel =
+      tokenizer.blob().header().model == BITNET_TOKENIZER_BPE_BYTES;
   std::string out;
   std::string_view rest = pending;
   while (!rest.empty()) {
@@ -88,7 +94,10 @@ std::string StreamDecoder::take(bool all) {
     Utf8Char c = decodeUtf8(rest);
     if (c.cutOff && !all)
       break;
-    out.append(replacement);
+    // Of a cut-off character SentencePiece replaces every byte, byte-level
+    // models replace all together.
+    for (size_t i = 0; i < (byteLevel ? 1 : c.length); ++i)
+      out.append(replacement);
     rest.remove_prefix(c.length);
   }
   pending.erase(0, pending.size() - rest.size());

@@ -115,6 +115,8 @@ bool TextPipeline::run(const Step &step, Pieces &pieces, Place place,
         return false;
       size_t at = 0;
       for (Range match : matches) {
+        if (match.begin == match.end)
+          continue;
         out.text.append(piece.substr(at, match.begin - at));
         out.text.append(step.content);
         at = match.end;
@@ -179,6 +181,11 @@ public:
     lastWasMatch = isMatch;
   }
 
+  /// Has no text, and still parts what is on its sides.
+  void emptyMatch(bool isMatch) {
+    lastWasMatch = behavior != BITNET_SPLIT_MERGED_WITH_NEXT && isMatch;
+  }
+
 private:
   void close(std::string_view text) {
     out.text.append(text);
@@ -224,6 +231,8 @@ bool TextPipeline::runSplit(const Step &step, const Pieces &in, Pieces &out,
       if (onByteChars)
         match = {byteOfOffset[match.begin], byteOfOffset[match.end]};
       writer.part(piece.substr(at, match.begin - at), invert);
+      if (match.begin == match.end)
+        writer.emptyMatch(!invert);
       writer.part(piece.substr(match.begin, match.end - match.begin), !invert);
       at = match.end;
     }

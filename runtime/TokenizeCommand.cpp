@@ -19,7 +19,8 @@ static std::string idsAsJson(const std::vector<int32_t> &ids) {
 /// The token's own bytes, even if they are half a character.
 static std::string tokenText(const Tokenizer &tokenizer, int32_t id) {
   std::string text;
-  tokenizer.appendTokenBytes(id, /*skipSpecial=*/false, text);
+  tokenizer.appendTokenBytes(id, /*skipSpecial=*/false, /*isFirst=*/false,
+                             text);
   return text;
 }
 

@@ -25,6 +25,10 @@ void Tokenizer::indexAdded() {
     firstOf[i] += firstOf[i - 1];
 }
 
+/// Rust's \w, which Hugging Face's library asks; PCRE2's is another.
+static constexpr std::string_view wordClass =
+    "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}]";
+
 static bool isWordByte(unsigned char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
          (c >= 'a' && c <= 'z') || c == '_';
@@ -46,7 +50,7 @@ bool Tokenizer::standsAlone(std::string_view text, size_t begin, size_t end) {
     std::vector<Range> matches;
     if (!wordChar) {
       wordChar = std::make_unique<Regex>();
-      if (!wordChar->compile("\\w", &error))
+      if (!wordChar->compile(wordClass, &error))
         return false;
     }
     return wordChar->findAll(c, matches, &error) && !matches.empty();

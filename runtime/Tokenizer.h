@@ -42,8 +42,10 @@ public:
   /// Runs the normalizer alone, as added tokens need at compile time.
   bool normalize(std::string_view text, std::string &out, std::string *error);
 
-  /// Appends what one token adds to a text: perhaps half a character.
-  void appendTokenBytes(int32_t id, bool skipSpecial, std::string &out) const;
+  /// Appends what one token adds to a text: perhaps half a character. `isFirst`:
+  /// of a text, where some tokenizers leave U+2581 out.
+  void appendTokenBytes(int32_t id, bool skipSpecial, bool isFirst,
+                        std::string &out) const;
   /// Whole text; broken UTF-8 becomes U+FFFD.
   std::string decode(const std::vector<int32_t> &ids, bool skipSpecial) const;
 
@@ -91,7 +93,7 @@ private:
   std::string take(bool all);
 
   const Tokenizer &tokenizer;
-  bool dropSpace, skipSpecial;
+  bool isFirst, dropSpace, skipSpecial;
   std::string pending;
 };
 

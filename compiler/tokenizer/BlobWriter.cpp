@@ -175,6 +175,11 @@ openAligned(const std::string &blob, std::vector<uint64_t> &storage,
 bool writeTokenizerBlob(TokenizerSpec &spec, std::string &blob,
                         std::string &error) {
   std::erase_if(spec.added, [](auto &token) { return token.content.empty(); });
+  for (auto *list : {&spec.normalizer, &spec.splitter})
+    for (TokenizerSpec::Op &op : *list)
+      if ((op.type == BITNET_OP_SPLIT || op.type == BITNET_OP_REPLACE_REGEX) &&
+          !translatePattern(op.pattern, error))
+        return false;
   if (!checkIds(spec, error))
     return false;
   std::vector<uint64_t> storage;

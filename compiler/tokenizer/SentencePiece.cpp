@@ -15,6 +15,7 @@
 #include <cfloat>
 #include <cmath>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace bitnetc {
 
@@ -109,6 +110,10 @@ static void addNormalizer(const ModelFields &model, TokenizerSpec &spec) {
     spec.normalizer.push_back(
         {type, 0, std::move(pattern), std::move(content)});
   };
+  // A text of which nothing is left gets the space too, unless spaces at the
+  // end are removed.
+  if (model.dummyPrefix && !model.removeExtraSpaces)
+    add(BITNET_OP_PREPEND, "", " ");
   if (!model.charsmap.empty())
     add(BITNET_OP_CHARSMAP, "", model.charsmap);
   if (model.removeExtraSpaces) {
@@ -117,7 +122,7 @@ static void addNormalizer(const ModelFields &model, TokenizerSpec &spec) {
         model.escapeSpaces ? "\\A +|[ \xE2\x96\x81]+\\z" : "\\A +| +\\z", "");
     add(BITNET_OP_REPLACE_REGEX, " {2,}", " ");
   }
-  if (model.dummyPrefix)
+  if (model.dummyPrefix && model.removeExtraSpaces)
     add(BITNET_OP_PREPEND, "", " ");
   if (model.escapeSpaces)
     add(BITNET_OP_REPLACE, " ", metaspace);
@@ -227,7 +232,18 @@ bool readSentencePiece(const std::string &proto, bool addBos,
     error = "SentencePiece field 'treat_whitespace_as_suffix' is not supported";
     return false;
   }
+  if (!model.charsmap.empty() && !bitnet::isCharsmap(model.charsmap)) {
+    error = "SentencePiece field 'precompiled_charsmap' is damaged";
+    return false;
+  }
+  std::unordered_set<std::string_view> texts;
   for (const Piece &piece : model.pieces) {
+    if (!bitnet::isValidUtf8(piece.text) || !texts.insert(piece.text).second) {
+      error = "SentencePiece piece '" + piece.text +
+              (bitnet::isValidUtf8(piece.text) ? "' is there twice"
+                                               : "' is not UTF-8");
+      return false;
+    }
     if ((piece.type == Unused && !isUnigram) || piece.type < Normal ||
         piece.type > Byte) {
       error = "SentencePiece piece '" + piece.text + "' has a type (" +
@@ -258,8 +274,10 @@ bool readSentencePiece(const std::string &proto, bool addBos,
     spec.flags |= BITNET_TOKENIZER_BYTE_FALLBACK;
   if (model.escapeSpaces)
     spec.flags |= BITNET_TOKENIZER_METASPACE;
-  if (model.dummyPrefix)
+  if (model.dummyPrefix || model.removeExtraSpaces)
     spec.flags |= BITNET_TOKENIZER_STRIP_SPACE;
+  if (model.removeExtraSpaces)
+    spec.flags |= BITNET_TOKENIZER_STRIP_SPACES;
   addNormalizer(model, spec);
   addPieces(model, spec);
   if (isUnigram) {

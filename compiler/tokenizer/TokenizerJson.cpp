@@ -8,10 +8,12 @@
 #include "Base64.h"
 #include "TokenizerSpec.h"
 #include "TokenizerUnigram.h"
+#include "runtime/Charsmap.h"
 #include "runtime/TextPipeline.h"
 #include "runtime/Utf8.h"
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace bitnetc {
 
@@ -23,10 +25,22 @@ constexpr const char *metaspace = "\xE2\x96\x81";
 /// Deeper documents are refused: what reads them recurses.
 constexpr int maxDepth = 100;
 
+/// Also refuses objects with a key twice: which one counts depends on who
+/// reads.
 Json parseJson(const std::string &text) {
-  return Json::parse(text, [](int depth, Json::parse_event_t, Json &) {
+  std::vector<std::unordered_set<std::string>> keys;
+  using Event = Json::parse_event_t;
+  return Json::parse(text, [&](int depth, Event event, Json &value) {
     if (depth > maxDepth)
       throw Unsupported("its JSON is nested too deeply");
+    if (event == Event::object_start)
+      keys.emplace_back();
+    else if (event == Event::object_end)
+      keys.pop_back();
+    else if (event == Event::key &&
+             !keys.back().insert(value.get<std::string>()).second)
+      throw Unsupported("\"" + value.get<std::string>() +
+                        "\" is there twice in one object");
     return true;
   });
 }
@@ -136,6 +150,8 @@ void Reader::readNormalizer(const Json &n) {
     if (!decodeBase64(text(n, "precompiled_charsmap"), map))
       throw Unsupported("field \"normalizer.precompiled_charsmap\" is not "
                         "base64");
+    if (!map.empty() && !bitnet::isCharsmap(map))
+      throw Unsupported("field \"normalizer.precompiled_charsmap\" is damaged");
     if (!map.empty())
       add(BITNET_OP_CHARSMAP, "", std::move(map));
   } else if (type == "NFC") {
@@ -196,7 +212,9 @@ void Reader::readPreTokenizer(const Json &p) {
   } else if (type == "WhitespaceSplit") {
     addSplit("\\s", "Removed");
   } else if (type == "Whitespace") {
-    addSplit("\\w+|[^\\w\\s]+", "Removed", true);
+    // Rust's \w, which is Oniguruma's and two more.
+    addSplit("[\\w\\x{200C}\\x{200D}]+|[^\\w\\x{200C}\\x{200D}\\s]+", "Removed",
+             true);
   } else if (type == "Metaspace") {
     const auto space = get<std::string>(p, "replacement", metaspace);
     // Older files say add_prefix_space where newer ones name a scheme.
@@ -229,7 +247,7 @@ void Reader::readDecoder(const Json &d) {
     spec.flags |= BITNET_TOKENIZER_METASPACE;
     if (get<std::string>(d, "prepend_scheme", "always") != "never" &&
         get(d, "add_prefix_space", true))
-      spec.flags |= BITNET_TOKENIZER_STRIP_SPACE;
+      spec.flags |= BITNET_TOKENIZER_STRIP_FIRST_TOKEN;
   } else if (type == "Replace") {
     if (!field(d, "pattern").contains("String") ||
         patternText(d, "String") != metaspace || text(d, "content") != " ")

@@ -81,6 +81,9 @@ void addScoredMerges(const std::unordered_map<std::string_view, uint32_t> &ids,
                      const std::function<float(uint32_t)> &score,
                      TokenizerSpec &spec);
 
+/// Rewrites a pattern of Oniguruma as PCRE2 needs it.
+bool translatePattern(std::string &pattern, std::string &error);
+
 /// Writes the blob and checks it by opening it.
 bool writeTokenizerBlob(TokenizerSpec &spec, std::string &blob,
                         std::string &error);

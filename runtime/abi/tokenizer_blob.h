@@ -67,7 +67,11 @@ enum bitnet_tokenizer_flags {
   BITNET_TOKENIZER_HAS_TEMPLATE = 1 << 5,
   /* Sums of scores are rounded to float after every token (SentencePiece);
    * without it they are double (Hugging Face). */
-  BITNET_TOKENIZER_FLOAT_SUMS = 1 << 6
+  BITNET_TOKENIZER_FLOAT_SUMS = 1 << 6,
+  /* Decoding drops every U+2581 of the first token. */
+  BITNET_TOKENIZER_STRIP_FIRST_TOKEN = 1 << 7,
+  /* With STRIP_SPACE: of every token as long as the text is empty. */
+  BITNET_TOKENIZER_STRIP_SPACES = 1 << 8
 };
 
 enum bitnet_token_kind {

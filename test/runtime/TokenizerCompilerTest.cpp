@@ -1,3 +1,4 @@
+#include "SentencePieceProto.h"
 #include "TokenizerHelper.h"
 #include <cmath>
 #include <fstream>
@@ -78,11 +79,68 @@ TEST_F(TokenizerCompiler, NamesTheFileAndThePart) {
       "split behavior 'Odd' is not supported");
 }
 
+// What Oniguruma understands differently from PCRE2.
+TEST(TokenizerPatterns, AreThoseOfOniguruma) {
+  auto translated = [](std::string pattern) {
+    std::string error;
+    return bitnetc::translatePattern(pattern, error) ? pattern : error;
+  };
+  EXPECT_EQ(translated("\\s+(?!\\S)"), "\\p{White_Space}+(?!\\P{White_Space})");
+  EXPECT_EQ(translated("[^\\s\\p{L}]\\\\s"), "[^\\p{White_Space}\\p{L}]\\\\s");
+  EXPECT_EQ(translated("\\h[\\h]"), "[0-9A-Fa-f][0-9A-Fa-f]");
+  EXPECT_EQ(translated("[\\b]"), "[\\x08]");
+  EXPECT_EQ(translated("^a|[^$]"), "(?m)^a|[^$]");
+  EXPECT_EQ(translated("[]^a]\\^"), "[]^a]\\^");
+  EXPECT_EQ(translated("a\\"), "a\\");
+  EXPECT_EQ(translated("[a[b]]"),
+            "pattern '[a[b]]': a class in a class is not supported");
+  EXPECT_EQ(translated("[\\w&&[^a]]"),
+            "pattern '[\\w&&[^a]]': && in a class is not supported");
+  EXPECT_EQ(translated("[[:alpha:]]"),
+            "pattern '[[:alpha:]]': a POSIX class is not supported");
+  EXPECT_EQ(translated("[\\W]"),
+            "pattern '[\\W]': \\W in a class is not supported");
+}
+
+TEST(TokenizerPatterns, SplitAtWhatTheyMean) {
+  auto pieces = [](const char *pattern, const char *behavior,
+                   const std::string &text) {
+    nlohmann::json json = {
+        {"pre_tokenizer",
+         {{"type", "Split"},
+          {"pattern", {{"Regex", pattern}}},
+          {"behavior", behavior}}},
+        {"model",
+         {{"type", "BPE"},
+          {"unk_token", "?"},
+          {"vocab",
+           {{"?", 0}, {"a", 1}, {"b", 2}, {"ab", 3}, {" ", 4}, {"\n", 5}}},
+          {"merges",
+           nlohmann::json::array({nlohmann::json::array({"a", "b"})})}}}};
+    return fromJson(json.dump()).encode(text);
+  };
+  using Ids = std::vector<int32_t>;
+  // U+180E is no white space any more.
+  EXPECT_EQ(pieces("\\s", "Removed", "a\u180Eb a"), (Ids{1, 0, 2, 1}));
+  // A number that is no digit is no part of a word, a mark is.
+  EXPECT_EQ(pieces("\\w", "Removed", "½a\u0301٣"), (Ids{0}));
+  // Matches without text part what is around them.
+  EXPECT_EQ(pieces("(?=b)", "Isolated", "ab"), (Ids{1, 2}));
+  EXPECT_EQ(pieces("(?=b)", "Contiguous", "ab"), (Ids{1, 2}));
+  EXPECT_EQ(pieces("(?=c)", "Isolated", "ab"), (Ids{3}));
+  // Lines have ends of their own.
+  EXPECT_EQ(pieces("^b", "Removed", "a\nb"), (Ids{1, 5}));
+}
+
 TEST_F(TokenizerCompiler, NamesTheField) {
   const std::pair<const char *, const char *> cases[] = {
       {"", "it is not valid JSON: line 1, byte 0"},
       {"{\n\"a\"", "it is not valid JSON: line 2, byte 5"},
       {"[]", "it is not a JSON object"},
+      {R"({"a": {"b": 1, "b": 2}})", "\"b\" is there twice in one object"},
+      {R"({"normalizer": {"type": "Precompiled",
+           "precompiled_charsmap": "//8="}})",
+       "field \"normalizer.precompiled_charsmap\" is damaged"},
       {"{}", "field \"model\" is missing"},
       {R"({"model": 3})", "field \"model\" is not an object"},
       {R"({"model": {"type": 3}})", "field \"model.type\" is not a string"},
@@ -186,6 +244,30 @@ TEST_F(TokenizerCompiler, OtherSentencePieceModelsAreNamed) {
   const std::string path = write("tokenizer.model", sentencePiece(3));
   EXPECT_EQ(errorOf(path),
             path + ": SentencePiece model type 'word' is not supported");
+}
+
+TEST_F(TokenizerCompiler, DamagedSentencePieceModelsAreNamed) {
+  auto with = [&](const std::string &text, const std::string &charsmap) {
+    SentencePieceProto proto(/*modelType=*/2);
+    proto.add("<unk>", 0, 2).add("a", -1, 1).add(text, -2, 1);
+    proto.charsmap = charsmap;
+    return write("tokenizer.model", proto.bytes());
+  };
+  const std::string path = with("b", "");
+  EXPECT_EQ(errorOf(path), "");
+  with("a", "");
+  EXPECT_EQ(errorOf(path), path + ": SentencePiece piece 'a' is there twice");
+  with("\xFF", "");
+  EXPECT_EQ(errorOf(path), path + ": SentencePiece piece '\xFF' is not UTF-8");
+  // Shorter than its size, and not a whole number of units.
+  for (const char *map : {"AA",
+                          "\xFF\xFF\xFF\x7F"
+                          "abcd",
+                          "\5***abcde***"}) {
+    with("b", map);
+    EXPECT_EQ(errorOf(path),
+              path + ": SentencePiece field 'precompiled_charsmap' is damaged");
+  }
 }
 
 // Inputs that cost time, memory or stack out of proportion to their size.

@@ -193,7 +193,7 @@ TEST(Tokenizer, BytesThatAreNotUtf8ComeThrough) {
     for (LoadedTokenizer *t : {&level, &fallback}) {
       std::string bytes;
       for (int32_t id : t->encode(text, false, false))
-        t->tokenizer->appendTokenBytes(id, false, bytes);
+        t->tokenizer->appendTokenBytes(id, false, false, bytes);
       if (t == &fallback && bytes.starts_with(" "))
         bytes.erase(0, 1);
       EXPECT_EQ(bytes, text);
@@ -243,4 +243,35 @@ TEST(StreamDecoder, DropsTheSpaceOnlyAtTheStartOfAText) {
   EXPECT_EQ(inside.push(SpaceHi), " hi");
   // Ids that do not exist say nothing.
   EXPECT_EQ(inside.push(-5) + inside.push(1 << 30), "");
+}
+
+// The first token alone loses what stands for spaces.
+TEST(StreamDecoder, MetaspaceDecoder) {
+  Json json = spm();
+  json["decoder"] = {{"type", "Metaspace"}, {"replacement", "▁"}};
+  addToken(json, 300, "  ", {});
+  LoadedTokenizer t = fromJson(json.dump());
+  ASSERT_TRUE(t) << t.error;
+  EXPECT_EQ(t.decode({TwoSpaces, SpaceHi}), " hi");
+  EXPECT_EQ(t.decode({1, SpaceHi, SpaceHi}), "hi hi");
+  EXPECT_EQ(t->decode({1, SpaceHi}, false), "<s> hi");
+  EXPECT_EQ(t.decode({300, SpaceHi}), "   hi");
+  json["decoder"]["prepend_scheme"] = "never";
+  EXPECT_EQ(fromJson(json.dump()).decode({SpaceHi}), " hi");
+}
+
+TEST(Tokenizer, SingleWordsEndAtMarksAndJoiners) {
+  Json json = spm();
+  addToken(json, 300, "hi", {"single_word"});
+  LoadedTokenizer t = fromJson(json.dump());
+  ASSERT_TRUE(t) << t.error;
+  auto isCut = [&](const std::string &text) {
+    const Ids ids = t.encode(text);
+    return std::count(ids.begin(), ids.end(), 300) == 1;
+  };
+  for (const char *text : {"hi", "½hi", "hi²", "hi-", "…hi", "\u180Ehi"})
+    EXPECT_TRUE(isCut(text)) << text;
+  for (const char *text :
+       {"ahi", "hi\u0301", "\u0947hi", "hi\u200D", "hi_", "٣hi", "‿hi", "中hi"})
+    EXPECT_FALSE(isCut(text)) << text;
 }
