@@ -11,6 +11,7 @@
 #include "compiler/template/TemplateCompiler.h"
 #include "compiler/tokenizer/TokenizerCompiler.h"
 #include "passes/Pipeline.h"
+#include "runtime/Utf8.h"
 #include "runtime/abi/bitnet_abi.h"
 #include "targets/Kernels.h"
 #include "targets/Object.h"
@@ -340,7 +341,8 @@ Error Compilation::run() {
 int bitnetc::runDriver(llvm::ArrayRef<const char *> arguments) {
   auto options = parseOptions(arguments.drop_front());
   if (!options) {
-    llvm::errs() << "bitnetc: error: " << llvm::toString(options.takeError())
+    llvm::errs() << "bitnetc: error: "
+                 << bitnet::printable(llvm::toString(options.takeError()))
                  << "\nTry 'bitnetc --help'.\n";
     return kBadUsage;
   }
@@ -356,7 +358,7 @@ int bitnetc::runDriver(llvm::ArrayRef<const char *> arguments) {
       std::string message = llvm::toString(std::move(error));
       bool internal = compilation.isInternal();
       llvm::errs() << "bitnetc: " << (internal ? "internal " : "")
-                   << "error: " << message << '\n';
+                   << "error: " << bitnet::printable(message) << '\n';
       return internal ? kInternal : kBadInput;
     }
   }

@@ -10,6 +10,7 @@
 #include "compiler/template/TemplateCompiler.h"
 #include "runtime/Cli.h"
 #include "runtime/TemplateRenderer.h"
+#include "runtime/Utf8.h"
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -70,7 +71,7 @@ private:
 
 static int report(const std::string &message, int code) {
   fflush(stdout);
-  fprintf(stderr, "bitnetc: error: %s\n", message.c_str());
+  fprintf(stderr, "bitnetc: error: %s\n", bitnet::printable(message).c_str());
   return code;
 }
 

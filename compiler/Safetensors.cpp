@@ -128,6 +128,13 @@ Expected<std::map<std::string, TensorRef>> readSafetensors(StringRef file) {
         order[i - 1]->second.offset + order[i - 1]->second.bytes)
       return fileError(file, "tensors \"" + order[i - 1]->first + "\" and \"" +
                                  order[i]->first + "\" overlap");
+  // The format knows no padding; what is more was cut off elsewhere or added.
+  const uint64_t end =
+      order.empty() ? 8 + header
+                    : order.back()->second.offset + order.back()->second.bytes;
+  if (end != bytes.size())
+    return fileError(file, "tensors end at byte " + Twine(end) + " of " +
+                               Twine(bytes.size()));
   return tensors;
 }
 

@@ -10,6 +10,7 @@
 #include "compiler/tokenizer/CompileTokenizer.h"
 #include "runtime/Cli.h"
 #include "runtime/TemplateValue.h"
+#include "runtime/Utf8.h"
 #include <cstdio>
 #include <cstring>
 #include <iostream>
@@ -52,7 +53,7 @@ struct Settings {
 
 static int report(const std::string &message, int code) {
   fflush(stdout);
-  fprintf(stderr, "bitnetc: error: %s\n", message.c_str());
+  fprintf(stderr, "bitnetc: error: %s\n", bitnet::printable(message).c_str());
   return code;
 }
 

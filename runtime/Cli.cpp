@@ -87,8 +87,7 @@ int runProgram(const bitnet_model &model, int argc, char **argv) {
 
 int fail(std::string_view message) {
   fflush(stdout);
-  fprintf(stderr, "error: %.*s\n", static_cast<int>(message.size()),
-          message.data());
+  fprintf(stderr, "error: %s\n", printable(message).c_str());
   return ExitError;
 }
 

@@ -19,6 +19,9 @@
 namespace bitnet::chat {
 
 namespace {
+/// Of what is asked for by a number: more is a mistake, or an attack.
+constexpr int64_t kMaxWidth = 10'000;
+
 /// Arguments that may be missing.
 const Value missing;
 const Value &at(std::span<const Value> given, size_t index) {
@@ -250,8 +253,10 @@ Value Machine::tojson(const Value &value, Given given) {
 Value Machine::indent(const Value &value, Given given) {
   const Value &width = at(given, 0);
   const int64_t count = has(given, 0) && !width.is(Value::String)
-                            ? std::clamp<int64_t>(toIndex(width), 0, 1000)
+                            ? std::max<int64_t>(toIndex(width), 0)
                             : 4;
+  if (count > kMaxWidth)
+    return fail("an indent of " + std::to_string(count) + " is too wide");
   const std::string blanks = width.is(Value::String)
                                  ? width.text()
                                  : std::string(static_cast<size_t>(count), ' ');
@@ -416,8 +421,9 @@ Value Machine::filter(int which, const Value &value, Given given,
     return makeString(capitalize(textOf(value)));
   case BITNET_TEMPLATE_FILTER_CENTER: {
     std::string text = textOf(value);
-    const int64_t width =
-        std::min<int64_t>(has(given, 0) ? toIndex(given[0]) : 80, 10000);
+    const int64_t width = has(given, 0) ? toIndex(given[0]) : 80;
+    if (width > kMaxWidth)
+      return fail("a width of " + std::to_string(width) + " is too wide");
     const int64_t room = width - countCharacters(text);
     if (room <= 0)
       return makeString(std::move(text));

@@ -17,8 +17,8 @@ namespace bitnet {
 
 struct RenderOptions {
   /// Nodes evaluated, with long strings and lists counted by length.
-  uint64_t maxSteps = 5'000'000;
-  uint64_t maxOutput = uint64_t{16} << 20;
+  uint64_t maxSteps = 2'000'000;
+  uint64_t maxOutput = uint64_t{8} << 20;
   /// Whether templates find strftime_now, and the time that it tells, in
   /// seconds since 1970; -1: the clock's.
   bool hasClock = true;

@@ -86,6 +86,37 @@ size_t validUtf8Prefix(std::string_view text) {
   return i;
 }
 
+static bool changesTerminal(char32_t c) {
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 ||
+         (c >= 0x200E && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) ||
+         (c >= 0x2066 && c <= 0x2069);
+}
+
+std::string printable(std::string_view text) {
+  constexpr size_t longest = 1000, end = 200;
+  std::string out;
+  for (std::string_view rest = text; !rest.empty();) {
+    const Utf8Char c = decodeUtf8(rest);
+    const std::string_view bytes = rest.substr(0, c.length);
+    rest.remove_prefix(c.length);
+    if (out.size() > longest - end && rest.size() > end) {
+      rest.remove_prefix(rest.size() - end);
+      while (!rest.empty() && (rest[0] & 0xC0) == 0x80)
+        rest.remove_prefix(1);
+      out += " [...] ";
+      continue;
+    }
+    if (c.valid && !changesTerminal(c.codePoint)) {
+      out += bytes;
+      continue;
+    }
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    for (unsigned char byte : bytes)
+      ((out += "\\x") += digits[byte >> 4]) += digits[byte & 15];
+  }
+  return out;
+}
+
 bool isWhiteSpace(char32_t c) {
   return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xA0 ||
          c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||

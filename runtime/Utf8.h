@@ -34,6 +34,11 @@ inline bool isValidUtf8(std::string_view text) {
   return validUtf8Prefix(text) == text.size();
 }
 
+/// As one line for a terminal: control characters, line ends, marks that turn
+/// the direction of writing and what is not UTF-8 become \xNN, and of a long
+/// text the middle is left out. Messages quote files that anybody may write.
+std::string printable(std::string_view text);
+
 /// Unicode's White_Space property.
 bool isWhiteSpace(char32_t codePoint);
 

@@ -21,11 +21,16 @@ RULES = {
                            "runtime/abi"],
     "compiler": ["compiler", "passes", "targets", "dialect", "mlir", "llvm",
                  "lld", "runtime/abi"],
+    # Prints errors as programs do.
+    "compiler/Driver.cpp": ["compiler", "passes", "targets", "dialect", "mlir",
+                            "llvm", "lld", "runtime/abi", "runtime/Utf8.h"],
     # Plain C++: the tokenizer compiler needs it without LLVM.
     "compiler/gguf": ["compiler/gguf"],
     # Render and tokenize as programs do.
     "compiler/RenderCommand.cpp": ["compiler", "runtime"],
     "compiler/TokenizeCommand.cpp": ["compiler", "runtime"],
+    # Tells where a template is not UTF-8.
+    "compiler/template": ["compiler/template", "runtime"],
     # Compiles a tokenizer with the runtime's own text code.
     "compiler/tokenizer": ["compiler/tokenizer", "compiler/gguf", "llvm",
                            "runtime"],

@@ -2,14 +2,16 @@
 
 #include "Parser.h"
 #include "TemplateCompiler.h"
+#include "runtime/Utf8.h"
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace bitnetc {
 
 // Each level of the source is about twelve calls.
 static constexpr unsigned kMaxLevel = 100;
-static constexpr size_t kMaxSource = 4 << 20;
+static constexpr size_t kMaxSource = 1 << 20;
 
 struct Parser::StatementRow {
   std::string_view name;
@@ -247,6 +249,7 @@ Node Parser::parseSet() {
 
 Nodes Parser::parseSignature() {
   Nodes parameters;
+  std::set<std::string> names;
   bool defaults = false;
   expectOp("(");
   while (!failed() && !isOp(")")) {
@@ -255,6 +258,8 @@ Nodes Parser::parseSignature() {
     const uint32_t where = line();
     std::string name = expectName();
     assigned.insert(name);
+    if (!names.insert(name).second)
+      fail("the parameter '" + name + "' is there twice");
     Node value = 0;
     if (skipOp("="))
       value = parseExpression();
@@ -430,6 +435,17 @@ CompiledTemplate compileTemplate(std::string_view source) {
   if (source.size() > kMaxSource) {
     result.error = "line 1: the template has more than " +
                    std::to_string(kMaxSource >> 20) + " MiB";
+    return result;
+  }
+  if (const size_t valid = bitnet::validUtf8Prefix(source);
+      valid < source.size()) {
+    result.error =
+        "line " +
+        std::to_string(
+            1 + std::count(source.begin(),
+                           source.begin() + static_cast<ptrdiff_t>(valid),
+                           '\n')) +
+        ": it is not UTF-8";
     return result;
   }
   std::vector<Token> tokens;

@@ -108,6 +108,12 @@ TEST(TemplateRobustness, Nesting) {
   EXPECT_EQ(renderTemplate(good, "{}"), "x");
 }
 
+TEST(TemplateRobustness, SourcesThatCannotBeRead) {
+  expectOneError("a\n{{ '\xFF' }}", "line 2: it is not UTF-8");
+  expectOneError("{% macro f(a, b, a=1) %}{% endmacro %}",
+                 "the parameter 'a' is there twice");
+}
+
 TEST(TemplateRobustness, Bounds) {
   const char *steps = "too many steps", *length = "grows too long";
   const std::string loop = "{% for a in range(100000) %}";
@@ -133,6 +139,9 @@ TEST(TemplateRobustness, Bounds) {
                  steps);
   expectOneError("{{ range(100000) | list * 100000 }}", "too");
   expectOneError("{{ '%99999999d' % 1 }}", "not supported");
+  expectOneError("{{ 'a' | indent(99999) }}", "an indent of 99999 is too wide");
+  expectOneError("{{ 'a' | center(99999) }}", "a width of 99999 is too wide");
+  expectOneError(repeat("{# #}", 300000), "more than 1 MiB");
   expectOneError("{{ 9223372036854775807 + 1 }}", "64 bits");
   // A chain through namespaces and one that holds itself end quietly.
   EXPECT_EQ(renderTemplate("{% set first = namespace() %}{% set ns = "

@@ -35,3 +35,17 @@ TEST(Utf8, RefusesWhatUnicodeRefuses) {
   }
   EXPECT_EQ(validUtf8Prefix("ab\xC3\xA9\xFFz"), 4u);
 }
+
+TEST(Utf8, PrintableIsOneLine) {
+  EXPECT_EQ(printable("Grüße, 世界 🦙"), "Grüße, 世界 🦙");
+  EXPECT_EQ(printable("a\nb\x1B[1m\r\x7F"), "a\\x0Ab\\x1B[1m\\x0D\\x7F");
+  EXPECT_EQ(printable("\xFF\xC3(\xE2\x82"), "\\xFF\\xC3(\\xE2\\x82");
+  EXPECT_EQ(printable("\u0085\u2028\u202E"),
+            "\\xC2\\x85\\xE2\\x80\\xA8\\xE2\\x80\\xAE");
+  const std::string longText = printable("begin" + std::string(100000, 'x') +
+                                         std::string(300, '\n') + "é end");
+  EXPECT_TRUE(isValidUtf8(longText));
+  EXPECT_LT(longText.size(), 2000u);
+  EXPECT_TRUE(longText.starts_with("beginxxx"));
+  EXPECT_TRUE(longText.ends_with("é end"));
+}
