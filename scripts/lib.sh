@@ -37,6 +37,22 @@ install() {
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# references: npm's packages that test/reference compares with, into
+# build-reference. Without npm or network the tests that need them are skipped.
+references() {
+  local from=$repo/test/reference to=$repo/build-reference
+  cmp -s "$from/package-lock.json" "$to/installed.json" && return
+  command -v npm >/dev/null || install nodejs npm || true
+  say "installing other tokenizers and templates to compare with (npm)"
+  mkdir -p "$to"
+  cp "$from/package.json" "$from/package-lock.json" "$to"
+  if (cd "$to" && npm ci --ignore-scripts --no-audit --no-fund --silent); then
+    cp "$from/package-lock.json" "$to/installed.json"
+  else
+    say "npm could not install them: comparisons with them are skipped"
+  fi
+}
+
 # build PRESET TESTS [TARGET...]: TESTS is ON or OFF
 build() {
   local preset=$1 tests=$2

@@ -172,7 +172,7 @@ TEST(ChatTemplate, EqualsJinja) {
       }
   }
   const int code = system(("'" JINJA_PYTHON "' '" BITNETC_SOURCE_DIR
-                           "/test/tools/jinja_reference.py' < '" +
+                           "/test/reference/jinja_reference.py' < '" +
                            (folder / "requests").string() + "' > '" +
                            (folder / "answers").string() + "'")
                               .c_str());

@@ -2,7 +2,7 @@
 //
 // template-cases.jsonl holds one small template a line with its variables and
 // the text, or the kind of error, that Jinja2 3.1 gives in transformers'
-// settings (test/tools/jinja_reference.py made it).
+// settings (test/reference/jinja_reference.py made it).
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,0 +1,70 @@
+"""Where another implementation differs from bitnetc on purpose, or is wrong.
+Each rule gives its reason, which the tests print with how often it was needed.
+"""
+import functools
+import json
+import re
+
+BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+
+
+@functools.lru_cache(None)
+def json_tokens(tokenizer):
+    """Text by id, and the ids of added tokens that are normalized."""
+    if not tokenizer.endswith(".json"):
+        return {}, set()
+    with open(tokenizer, encoding="utf-8") as file:
+        document = json.load(file)
+    vocab = document["model"]["vocab"]
+    by_id = ({i: text for i, (text, _) in enumerate(vocab)}
+             if isinstance(vocab, list)
+             else {i: text for text, i in vocab.items()})
+    added = document["added_tokens"]
+    by_id.update({t["id"]: t["content"] for t in added})
+    return by_id, {t["id"] for t in added if t["normalized"]}
+
+
+def has_broken_run(ids, by_id):
+    """Whether neighbouring byte tokens are not UTF-8 together."""
+    run = b""
+    for text in [by_id.get(i, "") for i in ids] + [""]:
+        byte = BYTE.fullmatch(text)
+        if byte:
+            run += bytes([int(byte[1], 16)])
+            continue
+        try:
+            run.decode()
+        except UnicodeDecodeError:
+            return True
+        run = b""
+    return False
+
+
+def encoding(tokenizer, text, theirs, ours):
+    return None
+
+
+def decoding(tokenizer, ids, theirs, ours):
+    by_id, normalized = json_tokens(tokenizer)
+    if by_id and "\ufffd" in theirs and has_broken_run(ids, by_id):
+        return ("byte tokens that are not UTF-8 together: Hugging Face's "
+                "library replaces all of them, and a program, which decodes "
+                "token by token, those that are wrong, as SentencePiece does")
+    known = theirs.replace(" \u2047 ", "")
+    if not by_id and (ours == known or theirs.startswith(" \u2047 ")
+                      and ours.lstrip(" ") == known.lstrip(" ")):
+        return ("an unknown token: SentencePiece writes U+2047, bitnetc leaves "
+                "it out with the special tokens")
+    if not by_id and "\ufffd" in theirs and not {0, 1, 2}.isdisjoint(ids):
+        return ("a special token between two bytes of a character: "
+                "SentencePiece gives the character up, bitnetc and Hugging "
+                "Face's library leave such tokens out first")
+    if normalized.intersection(ids):
+        return ("an added token that is searched in normalized text: the "
+                "library decodes it to its normalized form, a program to the "
+                "text that the file gives it")
+    return None
+
+
+def rendering(reference, template, variables, theirs, ours):
+    return None
