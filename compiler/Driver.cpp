@@ -184,7 +184,8 @@ Error Compilation::embedBlobs() {
     (*module)->setAttr("bitnet.tokenizer", StringAttr::get(&context, *blob));
   }
   if (model.chatTemplate) {
-    CompiledTemplate compiled = compileTemplate(*model.chatTemplate);
+    CompiledTemplate compiled =
+        compileTemplate(*model.chatTemplate, model.templateTokens);
     if (!compiled.error.empty())
       return createStringError("chat template, " + compiled.error);
     (*module)->setAttr("bitnet.chat_template",

@@ -131,6 +131,13 @@ void readQuantization(JsonFields &f, Model &m) {
            (m.quant.weight != Q::Binary || m.quant.packing != Packing::Master),
        "centred", "is for binary weights in \"master\" packing only"},
       {m.quant.packing == Packing::Bits && m.quant.weight != Q::Binary,
+  JsonFields texts = f.object("template_tokens", /*required=*/false);
+  for (StringRef name : templateTokenNames()) {
+    bool given = texts.has(name);
+    std::string text = texts.string(name, "");
+    if (given)
+      m.templateTokens[name.str()] = text;
+  }
        "packing", "\"bits\" holds binary weights only"},
       {m.quant.packing == Packing::HF2Bit && m.quant.weight != Q::Ternary,
        "packing", "\"hf_2bit\" holds ternary weights only"},
