@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "ModelImport.h"
+#include "ModelJsonWords.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/FileSystem.h"
@@ -24,41 +25,13 @@ constexpr Choice<Word> formats[] = {{"bitnetc-model", Word::Only}};
 constexpr Choice<Word> normKinds[] = {{"rms_norm", Word::Only}};
 constexpr Choice<Word> cacheForms[] = {{"f16", Word::Only}};
 constexpr Choice<Word> scalingTypes[] = {{"llama3", Word::Only}};
-constexpr Choice<RopeKind> ropeKinds[] = {
-    {"half", RopeKind::Half},
-    {"interleaved", RopeKind::Interleaved},
-    {"none", RopeKind::None},
-};
-constexpr Choice<WeightQuant> weightQuants[] = {
-    {"binary", WeightQuant::Binary},
-    {"ternary", WeightQuant::Ternary},
-    {"float", WeightQuant::Float},
-};
-constexpr Choice<InputQuant> inputQuants[] = {
-    {"sign", InputQuant::Sign},
-    {"int8", InputQuant::Int8},
-    {"none", InputQuant::None},
-};
-constexpr Choice<ScaleKind> scaleKinds[] = {
-    {"row", ScaleKind::Row},
-    {"tensor", ScaleKind::Tensor},
-    {"group", ScaleKind::Group},
-};
-constexpr Choice<ScaleOp> scaleOps[] = {
-    {"multiply", ScaleOp::Multiply},
-    {"divide", ScaleOp::Divide},
-};
-constexpr Choice<Packing> packings[] = {
-    {"bits", Packing::Bits},
-    {"hf_2bit", Packing::HF2Bit},
-    {"master", Packing::Master},
-};
 
 /// File names in the description, before they are resolved and read.
 struct Files {
   std::vector<std::string> tensors;
   std::string tokenizer, chatTemplate;
   std::optional<RopeScaling> scaling;
+  std::vector<double> invFreq;
 };
 
 template <typename E, size_t N>
@@ -100,6 +73,16 @@ void readFeatures(JsonFields &f, Model &m, Files &files) {
          scaled ? std::nullopt : std::optional(Word::Only));
   if (scaled)
     files.scaling = readRopeScaling(scaling);
+  files.invFreq = rope.numbers("inv_freq", 0, 1e12);
+  if (!files.invFreq.empty() && scaled)
+    rope.fail("inv_freq", "stands in place of scaling; both are there");
+  if (!files.invFreq.empty() &&
+      (m.rope == RopeKind::None ||
+       int64_t(files.invFreq.size()) != m.headDim / 2))
+    rope.fail("inv_freq",
+              "expected " +
+                  Twine(m.rope == RopeKind::None ? 0 : m.headDim / 2) +
+                  " frequencies, found " + Twine(files.invFreq.size()));
   m.tiedHead = f.boolean("tie_word_embeddings");
   choose(f, "kv_cache", cacheForms, std::optional(Word::Only));
 }
@@ -131,13 +114,6 @@ void readQuantization(JsonFields &f, Model &m) {
            (m.quant.weight != Q::Binary || m.quant.packing != Packing::Master),
        "centred", "is for binary weights in \"master\" packing only"},
       {m.quant.packing == Packing::Bits && m.quant.weight != Q::Binary,
-  JsonFields texts = f.object("template_tokens", /*required=*/false);
-  for (StringRef name : templateTokenNames()) {
-    bool given = texts.has(name);
-    std::string text = texts.string(name, "");
-    if (given)
-      m.templateTokens[name.str()] = text;
-  }
        "packing", "\"bits\" holds binary weights only"},
       {m.quant.packing == Packing::HF2Bit && m.quant.weight != Q::Ternary,
        "packing", "\"hf_2bit\" holds ternary weights only"},
@@ -155,6 +131,13 @@ void readTokens(JsonFields &f, Model &m, Files &files) {
   files.tensors = f.strings("tensors");
   files.tokenizer = f.string("tokenizer", "");
   files.chatTemplate = f.string("chat_template", "");
+  JsonFields texts = f.object("template_tokens", /*required=*/false);
+  for (StringRef name : templateTokenNames()) {
+    bool given = texts.has(name);
+    std::string text = texts.string(name, "");
+    if (given)
+      m.templateTokens[name.str()] = text;
+  }
   JsonFields generation = f.object("generation", /*required=*/false);
   m.bosToken =
       int32_t(generation.integer("bos_token_id", 0, m.vocabSize - 1, -1));
@@ -217,6 +200,8 @@ Expected<Model> readModelJson(StringRef file) {
     return error;
 
   setRopeFrequencies(model, files.scaling);
+  if (!files.invFreq.empty())
+    model.ropeInvFreq.assign(files.invFreq.begin(), files.invFreq.end());
   for (const std::string &name : files.tensors)
     if (Error error = addSafetensors(model, beside(file, name)))
       return error;
