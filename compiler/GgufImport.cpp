@@ -195,7 +195,7 @@ Expected<Model> importGguf(StringRef path) {
 
   if (Error error = addGgufTensors(model, file, path, row.permuted))
     return error;
-  if (Error error = setGgufQuantization(model, mapped.bytes(), row.master))
+  if (Error error = setGgufQuantization(model, mapped, row.master))
     return error;
   if (Error error = readTokens(model, file, path))
     return error;

@@ -188,7 +188,8 @@ Error addGgufTensors(Model &m, const gguf::File &file, StringRef path,
   return checkPresent(m, path);
 }
 
-Error setGgufQuantization(Model &m, StringRef fileBytes, bool mayBeMaster) {
+Error setGgufQuantization(Model &m, const gguf::MappedFile &mapped,
+                          bool mayBeMaster) {
   Quantization &q = m.quant;
   q.input = InputQuant::Int8;
   q.scale = ScaleKind::Tensor;
@@ -209,8 +210,9 @@ Error setGgufQuantization(Model &m, StringRef fileBytes, bool mayBeMaster) {
                                shapeText({linear.rows, linear.cols}) +
                                ", found " + shapeText(ref.shape));
       auto kind = ggufMatrixKind(
-          ref,
-          reinterpret_cast<const uint8_t *>(fileBytes.data()) + ref.offset);
+          ref, reinterpret_cast<const uint8_t *>(mapped.bytes().data()) +
+                   ref.offset);
+      mapped.release();
       if (!kind)
         return tensorError(ref.file, name, toString(kind.takeError()));
       if (kind->master && !mayBeMaster)
