@@ -327,6 +327,10 @@ static Expected<std::string> writeTokenizer(const Model &model,
 Error writeModelDirectory(const Model &model, StringRef directory,
                           const ConvertOptions &options,
                           function_ref<void(uint64_t, uint64_t)> progress) {
+  if (StringRef missing = missingFromModelJson(model); !missing.empty())
+    return fileError(model.path, "cannot be converted: it has " + missing +
+                                     ", which model.json cannot describe; "
+                                     "compile it directly");
   std::vector<std::string> tensors = {"model.safetensors"};
   std::string tokenizer;
   if (options.link) {

@@ -11,6 +11,17 @@
 
 namespace bitnetc {
 
+enum class NormKind { RMS, Layer };
+constexpr Choice<NormKind> normKinds[] = {{"rms_norm", NormKind::RMS},
+                                          {"layer_norm", NormKind::Layer}};
+constexpr Choice<CodeRange> codeRanges[] = {
+    {"signed127", CodeRange::Signed127},
+    {"signed128", CodeRange::Signed128},
+};
+constexpr Choice<RopeScaling::Kind> scalingTypes[] = {
+    {"llama3", RopeScaling::Kind::Llama3},
+    {"yarn", RopeScaling::Kind::Yarn},
+};
 constexpr Choice<RopeKind> ropeKinds[] = {
     {"half", RopeKind::Half},
     {"interleaved", RopeKind::Interleaved},
@@ -24,6 +35,7 @@ constexpr Choice<WeightQuant> weightQuants[] = {
 constexpr Choice<InputQuant> inputQuants[] = {
     {"sign", InputQuant::Sign},
     {"int8", InputQuant::Int8},
+    {"int16", InputQuant::Int16},
     {"none", InputQuant::None},
 };
 constexpr Choice<ScaleKind> scaleKinds[] = {
@@ -36,9 +48,9 @@ constexpr Choice<ScaleOp> scaleOps[] = {
     {"divide", ScaleOp::Divide},
 };
 constexpr Choice<Packing> packings[] = {
-    {"bits", Packing::Bits},
-    {"hf_2bit", Packing::HF2Bit},
-    {"master", Packing::Master},
+    {"bits", Packing::Bits},     {"hf_2bit", Packing::HF2Bit},
+    {"master", Packing::Master}, {"exact", Packing::Exact},
+    {"mlx", Packing::Mlx},
 };
 
 } // namespace bitnetc

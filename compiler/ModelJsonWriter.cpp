@@ -34,6 +34,10 @@ double shortest(float value) {
   return float(number) == value ? number : double(value);
 }
 
+std::string normKind(bool layerNorm) {
+  return word(normKinds, layerNorm ? NormKind::Layer : NormKind::RMS);
+}
+
 Ordered ropeJson(const Model &m) {
   Ordered rope = {{"kind", word(ropeKinds, m.rope)}};
   if (m.rope == RopeKind::None)
@@ -61,11 +65,27 @@ Ordered quantizationJson(const Model &m) {
     json["group_size"] = q.group;
   json["scale_op"] = word(scaleOps, q.scaleOp);
   json["packing"] = word(packings, packing);
+  if (q.range != CodeRange::Signed127)
+    json["activation_range"] = word(codeRanges, q.range);
+  if (q.overColumns)
+    json["scale_over_columns"] = true;
   if (q.centred)
     json["centred"] = true;
+  if (m.shiftedGate)
+    json["shifted_gate"] = true;
   return json;
 }
 } // namespace
+
+StringRef missingFromModelJson(const Model &m) {
+  if (m.embedding || m.head)
+    return "an embedding or a head of few bits";
+  if (m.headInputNorm)
+    return "a norm before the head's own";
+  if (m.ropeMagnitude != 1)
+    return "a rope scaling that changes magnitudes (YaRN)";
+  return "";
+}
 
 std::string modelJsonText(const Model &m,
                           const std::vector<std::string> &tensors,
@@ -86,15 +106,18 @@ std::string modelJsonText(const Model &m,
                   {"head_dim", m.headDim},
                   {"max_position_embeddings", m.maxPosition},
                   {"norm",
-                   {{"kind", "rms_norm"},
+                   {{"kind", normKind(m.layerNorm)},
                     {"eps", shortest(m.normEps)},
-                    {"bias", m.normBias}}},
+                    {"bias", m.normBias},
+                    {"blocks", m.blockNorms}}},
                   {"sub_norms",
                    {{"attention", m.attentionSubNorm},
                     {"ffn", m.ffnSubNorm},
                     {"heads", m.headNorm},
                     {"linears", m.linearNorm},
-                    {"linears_eps", shortest(m.linearNormEps)}}},
+                    {"linears_eps", shortest(m.linearNormEps)},
+                    {"linears_kind", normKind(m.linearLayerNorm)},
+                    {"linears_gain", m.linearNormGain}}},
                   {"hidden_act", act},
                   {"gated_ffn", m.gatedFFN},
                   {"rope", ropeJson(m)},
