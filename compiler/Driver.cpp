@@ -352,7 +352,7 @@ int bitnetc::runDriver(llvm::ArrayRef<const char *> arguments) {
   auto options = parseOptions(arguments.drop_front());
   if (!options) {
     llvm::errs() << "bitnetc: error: "
-                 << bitnet::printable(llvm::toString(options.takeError()))
+                 << ::bitnet::printable(llvm::toString(options.takeError()))
                  << "\nTry 'bitnetc --help'.\n";
     return kBadUsage;
   }
@@ -368,7 +368,7 @@ int bitnetc::runDriver(llvm::ArrayRef<const char *> arguments) {
       std::string message = llvm::toString(std::move(error));
       bool internal = compilation.isInternal();
       llvm::errs() << "bitnetc: " << (internal ? "internal " : "")
-                   << "error: " << bitnet::printable(message) << '\n';
+                   << "error: " << ::bitnet::printable(message) << '\n';
       return internal ? kInternal : kBadInput;
     }
   }

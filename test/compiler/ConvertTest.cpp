@@ -37,7 +37,7 @@ TEST(Convert, CodesReadBack) {
   for (int64_t rows : {1, 4, 6, 8, 31}) {
     QuantizedMatrix m = randomMatrix(rows, 16, /*binary=*/false), back = m;
     std::fill(back.codes.begin(), back.codes.end(), int8_t(7));
-    EXPECT_FALSE(decode2Bit(encode2Bit(m).data(), back));
+    EXPECT_FALSE(decode2Bit(encode2Bit(m).data(), rows, 0, back));
     EXPECT_EQ(back.codes, m.codes);
     m = randomMatrix(rows, 24, /*binary=*/true);
     back = m;
