@@ -83,7 +83,7 @@ def BitNet_RopeKindAttr : EnumAttr<BitNet_Dialect, BitNet_RopeKind, "rope_kind">
 
 def BitNet_Layout : BitNet_Enum<"Layout", "how a weight lies in memory (Layouts.h)", [
   I32EnumAttrCase<"F32", 0, "f32">,
-  I32EnumAttrCase<"U8R64", 1, "u8_r64">,
+  I32EnumAttrCase<"U8Row", 1, "u8_row">,
   I32EnumAttrCase<"Trit2R64", 2, "trit2_r64">,
   I32EnumAttrCase<"Bit1R16", 3, "bit1_r16">,
   I32EnumAttrCase<"Trit5R80", 4, "trit5_r80">,

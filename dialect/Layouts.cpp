@@ -12,7 +12,7 @@ using namespace mlir::bitnet;
 static constexpr LayoutInfo kLayouts[] = {
     //                rows cols bytes groups spacing zero bits
     {Layout::F32, 1, 1, 4, 1, 1, 0, 0},
-    {Layout::U8R64, 64, 4, 256, 4, 1, 128, 0},
+    {Layout::U8Row, 64, 64, 4096, 4, 1, 128, 0},
     {Layout::Trit2R64, 64, 4, 64, 4, 1, 1, 2},
     {Layout::Bit1R16, 16, 64, 128, 1, 1, 0, 0},
     {Layout::Trit5R80, 80, 4, 64, 5, 1, 1, 0},
@@ -51,16 +51,16 @@ struct Place {
 static Place placeOf(const LayoutInfo &info, int64_t k, int64_t row,
                      int64_t col) {
   int64_t steps = llvm::divideCeil(k, info.colStep);
+  if (info.layout == Layout::U8Row)
+    return {row * steps * info.colStep + col, 0};
   int64_t step =
       (row / info.rowBlock * steps + col / info.colStep) * info.bytesPerStep;
   int64_t r = row % info.rowBlock, c = col % info.colStep;
   if (info.layout == Layout::Bit1R16)
     return {step + r * 8 + c / 8, static_cast<int>(c % 8)};
   int64_t group = r / 16, lane = r % 16;
-  if (info.bytesPerStep == 64) // All groups in one byte.
-    return {step + lane * 4 + c % 4,
-            static_cast<int>(c / 4 * info.partBits() + group * info.fieldBits)};
-  return {step + group * 64 + lane * 4 + c, 0};
+  return {step + lane * 4 + c % 4,
+          static_cast<int>(c / 4 * info.partBits() + group * info.fieldBits)};
 }
 
 //===----------------------------------------------------------------------===//
@@ -100,12 +100,13 @@ struct BlockRows {
 };
 } // namespace
 
-static void packU8R64(const BlockRows &block, int64_t k, uint8_t *out) {
-  for (int64_t r = 0; r < 64; ++r) {
-    uint8_t *at = out + r * 4; // 64 bytes a group, 4 a lane
-    for (int64_t col = 0; col < k; col += 4, at += 256)
-      storeWord(at, loadCodes<uint32_t>(block.rows[r], k, col) ^ 0x80808080u);
-  }
+static void packU8Row(const BlockRows &block, int64_t k, uint8_t *out) {
+  const int64_t padded = llvm::alignTo(k, 64);
+  for (int64_t r = 0; r < 64; ++r)
+    for (int64_t col = 0; col < padded; col += 8, out += 8)
+      storeWord(out, (col < k ? loadCodes<uint64_t>(block.rows[r], k, col)
+                              : uint64_t(0)) ^
+                         0x8080808080808080u);
 }
 
 /// Adds 1 to each of four codes -1, 0, 1, without carries between them.
@@ -189,7 +190,7 @@ static void packBit1R16(const BlockRows &block, int64_t k, uint8_t *out) {
 // In the order of the enumeration: writes one block of rows.
 using BlockPacker = void (*)(const BlockRows &, int64_t k, uint8_t *out);
 static constexpr BlockPacker kPackers[] = {
-    nullptr, packU8R64, packTrit2R64, packBit1R16, packTrit5R80, packBit1R64};
+    nullptr, packU8Row, packTrit2R64, packBit1R16, packTrit5R80, packBit1R64};
 
 void mlir::bitnet::packCodes(Layout layout, ArrayRef<int8_t> codes, int64_t n,
                              int64_t k, MutableArrayRef<uint8_t> out) {

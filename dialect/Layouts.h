@@ -3,7 +3,7 @@
 // The only place that knows bits. A layout is a row of a table plus a packer;
 // kernels read the same numbers from the table when they are generated.
 //
-// All matrix layouts put one output row in one vector lane ("lane = row"):
+// Layouts of few bits put one output row in one vector lane ("lane = row"):
 // activations are broadcast, no sum ever crosses lanes, and a thread reads its
 // share as one sequential stream. Rows are cut into blocks of `rowBlock`,
 // padded with rows of zero weight; columns into steps of `colStep`, padded with
@@ -11,8 +11,11 @@
 //
 //   block 0: step 0, step 1, ... | block 1: step 0, ...
 //
-// u8_r64     step = 64 rows x 4 columns, 256 bytes = 4 groups of 16 rows:
-//            byte [group g][lane r][column c] = code(16g + r, c) + 128
+// Bytes are row-major, because single rows are read as well: an embedding, or a
+// row of the head that is scored alone.
+//
+// u8_row     rows of bytes code + 128, one after the other, each padded with
+//            zero weight to a multiple of 64 columns; 64 rows are a block
 // trit2_r64  step = 64 rows x 4 columns, 64 bytes; byte [lane r][column c]:
 //
 //              bits 7 6 | 5 4 | 3 2 | 1 0     field g = code(16g + r, c) + 1
@@ -52,7 +55,7 @@ struct LayoutInfo {
   Layout layout;
   int64_t rowBlock;     ///< rows of a block
   int64_t colStep;      ///< columns of a step
-  int64_t bytesPerStep; ///< bytes of one step of one block
+  int64_t bytesPerStep; ///< bytes of one step of one block (together)
   int64_t groups;       ///< groups of 16 rows in a step
   int64_t spacing;      ///< code = stored field * spacing - zeroPoint
   int64_t zeroPoint;    ///< (not of bit1_r16, whose words are not fields)

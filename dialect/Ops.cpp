@@ -126,6 +126,8 @@ LogicalResult WeightOp::verify() {
     if (group < 8 || group % 8 || getCols() % group)
       return emitOpError("group must be a multiple of 8 that divides ")
              << getCols() << " columns, is " << group;
+    if (getQuant() == WeightQuant::Int8)
+      return emitOpError("groups are for ternary and binary weights");
     if (getScaleRows() != static_cast<uint64_t>(getRows()))
       return emitOpError("groups need scale_rows ") << getRows();
   }

@@ -74,7 +74,7 @@ static Layout defaultLayout(WeightQuant quant) {
   case WeightQuant::Float:
     return Layout::F32;
   case WeightQuant::Int8:
-    return Layout::U8R64;
+    return Layout::U8Row;
   case WeightQuant::Ternary:
     return Layout::Trit2R64;
   case WeightQuant::Binary:

@@ -22,7 +22,10 @@ static constexpr llvm::ArrayRef<StringLiteral> kAny = {};
 
 // Tiles: a token needs groups * 16 sums of i32 (twice that for two planes), and
 // one step of the weight stays in registers with them. 32 registers of 512 bits
-// hold 4 tokens of 4 or 5 groups; 16 registers of 256 bits hold one.
+// hold 4 tokens of 4 or 5 groups; 16 registers of 256 bits hold one. Rows of
+// bytes are taken 4 at a time with several tokens, one at a time with one token
+// (lower/Matmul.cpp).
+//
 // Ternary and binary embeddings are heads too, whose input has two planes.
 static constexpr Kernel kKernels[] = {
     {"trit5_vbmi", WeightQuant::Ternary, InputQuant::Int8, kVBMI,
@@ -45,14 +48,14 @@ static constexpr Kernel kKernels[] = {
      Layout::Bit1R64, true, 2, "single bits, one vpdpbusd per plane"},
     {"sign1_i16_generic", WeightQuant::Binary, InputQuant::Int16, kAny,
      Layout::Bit1R64, true, 1, "single bits, 16-bit multiply-add per plane"},
-    {"u8_vnni", WeightQuant::Int8, InputQuant::Int16, kVNNI, Layout::U8R64,
-     true, 2, "bytes, one vpdpbusd per plane"},
-    {"u8_generic", WeightQuant::Int8, InputQuant::Int16, kAny, Layout::U8R64,
-     true, 1, "bytes, 16-bit multiply-add per plane"},
-    {"u8_i8_vnni", WeightQuant::Int8, InputQuant::Int8, kVNNI, Layout::U8R64,
-     true, 4, "bytes, vpdpbusd"},
-    {"u8_i8_generic", WeightQuant::Int8, InputQuant::Int8, kAny, Layout::U8R64,
-     true, 1, "bytes, 16-bit multiply-add"},
+    {"u8_vnni", WeightQuant::Int8, InputQuant::Int16, kVNNI, Layout::U8Row,
+     false, 2, "rows of bytes, one vpdpbusd per plane"},
+    {"u8_generic", WeightQuant::Int8, InputQuant::Int16, kAny, Layout::U8Row,
+     false, 1, "rows of bytes, 16-bit multiply-add per plane"},
+    {"u8_i8_vnni", WeightQuant::Int8, InputQuant::Int8, kVNNI, Layout::U8Row,
+     false, 4, "rows of bytes, vpdpbusd"},
+    {"u8_i8_generic", WeightQuant::Int8, InputQuant::Int8, kAny, Layout::U8Row,
+     false, 1, "rows of bytes, 16-bit multiply-add"},
     {"bit1_vpopcntdq", WeightQuant::Binary, InputQuant::Sign, kPopcount,
      Layout::Bit1R16, false, 4, "xor and vpopcntq"},
     {"bit1_generic", WeightQuant::Binary, InputQuant::Sign, kAny,

@@ -15,8 +15,9 @@
 // stored and read back for the product. Keeping it in registers instead leaves
 // too few for the sums of the second.
 //
-// Every lane is a row. Dots are exact, so neither the tile nor the share can
-// change a result.
+// Every lane is a row; of rows of bytes, which are summed along K, a few at a
+// time are taken. Dots are exact, so neither the tile nor the share can change
+// a result.
 //
 //===----------------------------------------------------------------------===//
 
@@ -46,25 +47,50 @@ Value MatmulLowering::scaled(const Weight &w, Dots &sums, Value block, Value t,
   return e.fmul(value, bits ? scale : e.fmul(scale, perToken));
 }
 
+/// Applies activation, gate and residual to a product of scalars or vectors
+/// alike and stores it.
+void MatmulLowering::finish(const Weight &w, Value y, Value out,
+                            ValueRange at) {
+  auto load = [&](Value from) {
+    auto type = dyn_cast<VectorType>(y.getType());
+    return type ? e.load(type, from, at) : e.load(from, at);
+  };
+  if (w.part == Part::Gate)
+    y = e.activation(*op.getGlu(), y);
+  if (w.part == Part::Up)
+    y = e.fmul(load(out), y);
+  if (residual)
+    y = e.fadd(y, load(residual));
+  e.store(y, out, at);
+}
+
+/// One token reads rows one by one, as one stream; several share four rows,
+/// which with their sums fill the registers.
+void MatmulLowering::rowTileOf(const Weight &w, Value out, Value block, Value t,
+                               int64_t tile) {
+  int64_t rowsAtATime = tile == 1 ? 1 : 4;
+  Value first = e.mulI(block, info.rowBlock);
+  e.loop(first, e.addI(first, info.rowBlock), rowsAtATime, [&](Value row) {
+    auto y = w.byRow->products(e, row, rowsAtATime, t, tile,
+                               tile == 1 ? prefetchBytes : 0);
+    for (int64_t r = 0; r < rowsAtATime; ++r)
+      for (int64_t i = 0; i < tile; ++i)
+        finish(w, y[r * tile + i], out, {e.addI(t, i), e.addI(row, r)});
+  });
+}
+
 void MatmulLowering::tileOf(const Weight &w, Value out, Value block, Value t,
                             int64_t tile) {
+  if (w.byRow)
+    return rowTileOf(w, out, block, t, tile);
   Dots sums = dots(w, block, t, tile);
   int64_t padded = llvm::alignTo(w.rows, kRowPad);
   int64_t lastBlock = (w.blocks - 1) * info.rowBlock;
   for (int64_t g = 0; g < info.groups; ++g) {
     Value column = e.addI(e.mulI(block, info.rowBlock), g * 16);
     auto epilogue = [&] {
-      for (int64_t i = 0; i < tile; ++i) {
-        Value token = e.addI(t, i);
-        Value y = scaled(w, sums, block, t, i, g);
-        if (w.part == Part::Gate)
-          y = e.activation(*op.getGlu(), y);
-        if (w.part == Part::Up)
-          y = e.fmul(e.load(e.f32x16(), out, {token, column}), y);
-        if (residual)
-          y = e.fadd(y, e.load(e.f32x16(), residual, {token, column}));
-        e.store(y, out, {token, column});
-      }
+      for (int64_t i = 0; i < tile; ++i)
+        finish(w, scaled(w, sums, block, t, i, g), out, {e.addI(t, i), column});
     };
     // The last block may reach beyond the padded row.
     if (lastBlock + g * 16 < padded)

@@ -9,6 +9,7 @@
 
 #include "passes/Planning.h"
 #include "passes/lower/Emitter.h"
+#include "passes/lower/RowDots.h"
 #include "targets/Kernels.h"
 
 namespace mlir::bitnet {
@@ -58,12 +59,21 @@ public:
           bits ? e.weightWindow(symbol, {blocks, steps, 16}, e.b.getI64Type())
                : e.weightWindow(symbol, {blocks, steps, info.bytesPerStep},
                                 e.b.getI8Type());
-      weights.push_back({weight.getRows(), weight.getCols(),
-                         weight.getScaleRows() == 1, int64_t(weight.getGroup()),
-                         codes, e.scaleWindow(symbol), blocks, steps,
+      weights.push_back({weight.getRows(),
+                         weight.getCols(),
+                         weight.getScaleRows() == 1,
+                         int64_t(weight.getGroup()),
+                         codes,
+                         e.scaleWindow(symbol),
+                         blocks,
+                         steps,
                          !op.getGlu()      ? Part::All
                          : weights.empty() ? Part::Gate
-                                           : Part::Up});
+                                           : Part::Up,
+                         {}});
+      if (kernel.layout == Layout::U8Row)
+        weights.back().byRow.emplace(e, symbol, op.getInput(), op.getScale(),
+                                     op.getSum());
     }
   }
 
@@ -78,6 +88,7 @@ private:
     Value codes, scales;
     int64_t blocks, steps;
     Part part;
+    std::optional<RowDots> byRow; ///< If it lies in rows of bytes.
   };
 
   Dots dots(const Weight &w, Value block, Value t, int64_t tile);
@@ -103,6 +114,10 @@ private:
   Value scaled(const Weight &w, Dots &sums, Value block, Value t, int64_t token,
                int64_t group);
   void tileOf(const Weight &w, Value out, Value block, Value t, int64_t tile);
+  /// The same with rows of bytes.
+  void rowTileOf(const Weight &w, Value out, Value block, Value t,
+                 int64_t tile);
+  void finish(const Weight &w, Value y, Value out, ValueRange at);
   void blockOf(const Weight &w, Value out, Value block);
   void clearPads(const Weight &w, Value out);
 

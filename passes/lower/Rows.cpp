@@ -31,13 +31,13 @@ static Value rowScale(Emitter &e, WeightOp weight, Value scales, Value id,
 }
 
 /// A row is every 16th word of the step; each word holds 4 columns a part, in
-/// bytes of their own or in a field of the byte.
+/// a field of the byte.
 ///
 ///   id = token[t]; block, group, lane = id / 64, id % 64 / 16, id % 16
 ///   for step, part:
 ///     field = word[block][step][lane] >> place of group and part, masked
 ///     out[t][4 (step parts + part) ..] = f32(field * spacing - zero) * scale
-void mlir::bitnet::lowerEmbed(Emitter &e, EmbedOp op) {
+static void embedFields(Emitter &e, EmbedOp op) {
   OpBuilder &b = e.b;
   WeightOp weight = e.weight(op.getWeight());
   const LayoutInfo &info = getLayoutInfo(*weight.getLayout());
@@ -62,30 +62,24 @@ void mlir::bitnet::lowerEmbed(Emitter &e, EmbedOp op) {
     Value block = e.divI(id, 64);
     Value rowGroup = e.divI(e.remI(id, 64), 16);
     Value byte = e.mulI(e.remI(id, 16), 4);
-    Value shift;
-    if (info.fieldBits)
-      shift = e.broadcast(
-          arith::IndexCastOp::create(b, e.loc, b.getI32Type(),
-                                     e.mulI(rowGroup, info.fieldBits)),
-          i32x4);
-    else
-      byte = e.add(byte, e.mulI(rowGroup, 64));
+    Value shift = e.broadcast(
+        arith::IndexCastOp::create(b, e.loc, b.getI32Type(),
+                                   e.mulI(rowGroup, info.fieldBits)),
+        i32x4);
     e.loop(e.index(0), e.index(groups), 1, [&](Value group) {
       Value scale = e.broadcast(rowScale(e, weight, scales, id, group), f32x4);
       Value first = e.mulI(group, stepsOfGroup);
       e.loop(first, e.addI(first, stepsOfGroup), 1, [&](Value step) {
         Value word = arith::ExtUIOp::create(
             b, e.loc, i32x4, e.load(i8x4, codes, {block, step, byte}));
-        if (shift)
-          word = arith::ShRUIOp::create(b, e.loc, word, shift);
+        word = arith::ShRUIOp::create(b, e.loc, word, shift);
         for (int64_t part = 0; part < info.parts(); ++part) {
           Value field = word;
           if (part)
             field = arith::ShRUIOp::create(b, e.loc, word,
                                            splat(part * info.partBits()));
-          if (info.fieldBits)
-            field = arith::AndIOp::create(b, e.loc, field,
-                                          splat((1 << info.fieldBits) - 1));
+          field = arith::AndIOp::create(b, e.loc, field,
+                                        splat((1 << info.fieldBits) - 1));
           if (info.spacing > 1)
             field = e.mul(field, splat(info.spacing));
           Value value = arith::SIToFPOp::create(
@@ -102,6 +96,44 @@ void mlir::bitnet::lowerEmbed(Emitter &e, EmbedOp op) {
          column += 4)
       e.store(zero, out, {t, e.index(column)});
   });
+}
+
+/// A row is one run of bytes (u8_row); its pads are zero weights.
+///
+///   id = token[t]
+///   for column in padded columns, 16 at a time:
+///     out[t][column ..] = f32(bytes[id][column ..] - 128) * scale[id]
+static void embedRows(Emitter &e, EmbedOp op) {
+  OpBuilder &b = e.b;
+  WeightOp weight = e.weight(op.getWeight());
+  const LayoutInfo &info = getLayoutInfo(*weight.getLayout());
+  int64_t padded = paddedColumns(op.getType());
+  int64_t rows = llvm::alignTo(weight.getRows(), info.rowBlock);
+  Value codes = e.weightWindow(op.getWeight(), {rows, padded}, b.getI8Type());
+  Value scales = e.scaleWindow(op.getWeight());
+  Value out = e.buffer(op.getResult());
+  auto i8x16 = VectorType::get(16, b.getI8Type());
+  Value zeroPoint = e.splatI32(static_cast<int32_t>(info.zeroPoint));
+  e.parallel(e.get(Env::Tokens), [&](Value t) {
+    Value id = e.toIndex(e.load(e.get(Env::Token), t));
+    Value scale = e.broadcast(
+        e.load(scales, weight.getScaleRows() == 1 ? e.index(0) : id),
+        e.f32x16());
+    e.loop(e.index(0), e.index(padded), 16, [&](Value column) {
+      Value bytes = e.load(i8x16, codes, {id, column});
+      Value wide = arith::ExtUIOp::create(b, e.loc, e.i32x16(), bytes);
+      Value value =
+          arith::SIToFPOp::create(b, e.loc, e.f32x16(), e.sub(wide, zeroPoint));
+      e.store(e.fmul(value, scale), out, {t, column});
+    });
+  });
+}
+
+void mlir::bitnet::lowerEmbed(Emitter &e, EmbedOp op) {
+  if (*e.weight(op.getWeight()).getLayout() == Layout::U8Row)
+    embedRows(e, op);
+  else
+    embedFields(e, op);
 }
 
 /// out[r] = in[logits_token[r]]

@@ -31,7 +31,7 @@ std::vector<int8_t> codesFor(Layout layout, Shape shape) {
   for (int8_t &code : codes) {
     state = state * 1664525u + 1013904223u;
     uint32_t bits = state >> 16;
-    code = layout == Layout::U8R64 ? static_cast<int8_t>(bits % 255) - 127
+    code = layout == Layout::U8Row ? static_cast<int8_t>(bits % 255) - 127
            : layout == Layout::Trit2R64 || layout == Layout::Trit5R80
                ? static_cast<int8_t>(bits % 3) - 1
            : bits & 1 ? 1
@@ -98,7 +98,7 @@ TEST_P(EveryLayout, FieldsAreSeparate) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, EveryLayout,
-                         ::testing::Values(Layout::U8R64, Layout::Trit2R64,
+                         ::testing::Values(Layout::U8Row, Layout::Trit2R64,
                                            Layout::Bit1R16, Layout::Trit5R80,
                                            Layout::Bit1R64),
                          [](const auto &info) {
@@ -108,8 +108,8 @@ INSTANTIATE_TEST_SUITE_P(Layouts, EveryLayout,
 TEST(Layouts, Bytes) {
   EXPECT_EQ(codeBytes(Layout::F32, 1, 64), 256);
   EXPECT_EQ(codeBytes(Layout::F32, 3, 65), 3 * 512);
-  EXPECT_EQ(codeBytes(Layout::U8R64, 64, 4), 256);
-  EXPECT_EQ(codeBytes(Layout::U8R64, 65, 5), 4 * 256);
+  EXPECT_EQ(codeBytes(Layout::U8Row, 64, 4), 64 * 64);
+  EXPECT_EQ(codeBytes(Layout::U8Row, 65, 65), 128 * 128);
   EXPECT_EQ(codeBytes(Layout::Trit2R64, 64, 2560), 64 * 2560 / 4);
   EXPECT_EQ(codeBytes(Layout::Trit2R64, 1, 1), 64);
   EXPECT_EQ(codeBytes(Layout::Bit1R16, 16, 64), 128);
@@ -122,7 +122,7 @@ TEST(Layouts, Bytes) {
 }
 
 TEST(Layouts, TableIsConsistent) {
-  for (Layout layout : {Layout::U8R64, Layout::Trit2R64, Layout::Bit1R16,
+  for (Layout layout : {Layout::U8Row, Layout::Trit2R64, Layout::Bit1R16,
                         Layout::Trit5R80, Layout::Bit1R64}) {
     const LayoutInfo &info = getLayoutInfo(layout);
     EXPECT_EQ(info.layout, layout);
@@ -132,14 +132,14 @@ TEST(Layouts, TableIsConsistent) {
   }
 }
 
-/// Row 64 + 35 of column 6: block 1, step 1, group 2, lane 3, column 2.
-TEST(Layouts, U8R64IsAsDrawn) {
+/// Row 64 + 35, column 6: rows are padded to 64 bytes.
+TEST(Layouts, U8RowIsAsDrawn) {
   std::vector<int8_t> codes(128 * 8, 0);
   codes[(64 + 35) * 8 + 6] = 5;
-  std::vector<uint8_t> bytes(codeBytes(Layout::U8R64, 128, 8));
-  packCodes(Layout::U8R64, codes, 128, 8, bytes);
+  std::vector<uint8_t> bytes(codeBytes(Layout::U8Row, 128, 8));
+  packCodes(Layout::U8Row, codes, 128, 8, bytes);
   for (size_t i = 0; i < bytes.size(); ++i)
-    EXPECT_EQ(bytes[i], i == 3 * 256 + 2 * 64 + 3 * 4 + 2 ? 128 + 5 : 128) << i;
+    EXPECT_EQ(bytes[i], i == (64 + 35) * 64 + 6 ? 128 + 5 : 128) << i;
 }
 
 TEST(Layouts, Trit2R64IsAsDrawn) {

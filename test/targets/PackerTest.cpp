@@ -196,9 +196,9 @@ bitnet.record @globals count 1 attributes {offset = 0 : i64, stride = 1280 : i64
 //===----------------------------------------------------------------------===//
 
 const char *const kEmbed = R"mlir(
-bitnet.record @globals count 1 attributes {offset = 0 : i64, stride = 512 : i64} {
+bitnet.record @globals count 1 attributes {offset = 0 : i64, stride = 4352 : i64} {
   bitnet.weight @embed quant int8 shape [5, 3] scale_rows 5
-    source "embed" layout u8_r64 at 0 scale_at 256
+    source "embed" layout u8_row at 0 scale_at 4096
 }
 )mlir";
 
@@ -208,17 +208,17 @@ TEST_F(Packer, EmbeddingsAreQuantisedByRow) {
                                      1e30f, 0,     1e-44f, 0,    0};
   tensors.push_back({"embed", "F32", {5, 3}, bytesOf(values)});
   pack(kEmbed);
-  EXPECT_EQ(floatAt(256), 1.0f / 127);
-  EXPECT_EQ(floatAt(260), 0.0f);
-  EXPECT_EQ(floatAt(264), 1.0f);
-  EXPECT_EQ(floatAt(268), 3e30f / 127);
-  EXPECT_TRUE(zeros(276, 512));
-  llvm::ArrayRef<uint8_t> codes(bytes.data(), 256);
+  EXPECT_EQ(floatAt(4096), 1.0f / 127);
+  EXPECT_EQ(floatAt(4100), 0.0f);
+  EXPECT_EQ(floatAt(4104), 1.0f);
+  EXPECT_EQ(floatAt(4108), 3e30f / 127);
+  EXPECT_TRUE(zeros(4116, 4352));
+  llvm::ArrayRef<uint8_t> codes(bytes.data(), 4096);
   // Ties go to the even code; a row too small for a scale is zero.
   const int8_t expected[] = {127, -64,  32, 0, 0, 0, 127, 2,
                              4,   -127, 42, 0, 0, 0, 0};
   for (int i = 0; i < 15; ++i)
-    EXPECT_EQ(unpackCode(Layout::U8R64, codes, 5, 3, i / 3, i % 3), expected[i])
+    EXPECT_EQ(unpackCode(Layout::U8Row, codes, 5, 3, i / 3, i % 3), expected[i])
         << i;
 }
 
@@ -227,15 +227,15 @@ TEST_F(Packer, LargeEmbeddingsAreCutIntoBlocks) {
     return static_cast<float>(i / 3 % 2 ? 127 : i % 128);
   }));
   pack(R"mlir(
-bitnet.record @globals count 1 attributes {offset = 0 : i64, stride = 17000 : i64} {
+bitnet.record @globals count 1 attributes {offset = 0 : i64, stride = 143616 : i64} {
   bitnet.weight @embed quant int8 shape [2100, 3] scale_rows 2100
-    source "embed" layout u8_r64 at 0 scale_at 8448
+    source "embed" layout u8_row at 0 scale_at 135168
 }
 )mlir");
-  llvm::ArrayRef<uint8_t> codes(bytes.data(), 8448);
+  llvm::ArrayRef<uint8_t> codes(bytes.data(), 135168);
   for (int row = 1; row < 2100; row += 2)
-    EXPECT_EQ(unpackCode(Layout::U8R64, codes, 2100, 3, row, 1), 127);
-  EXPECT_EQ(floatAt(8448 + 4 * 2099), 1.0f);
+    EXPECT_EQ(unpackCode(Layout::U8Row, codes, 2100, 3, row, 1), 127);
+  EXPECT_EQ(floatAt(135168 + 4 * 2099), 1.0f);
 }
 
 TEST_F(Packer, RopeIsCosinesThenSines) {

@@ -504,6 +504,14 @@ func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
 
 // -----
 
+// Rows of bytes are summed from end to end.
+bitnet.record @layer count 1 {
+  // expected-error @+1 {{groups are for ternary and binary weights}}
+  bitnet.weight @w quant int8 shape [64, 64] scale_rows 64 group 32 source "w"
+}
+
+// -----
+
 bitnet.record @layer count 1 {
   bitnet.weight @w quant ternary shape [64, 64] scale_rows 64 group 32 source "w"
 }

@@ -2,14 +2,14 @@
 // RUN: bitnet-opt %s --bitnet-select-kernels=target=generic | FileCheck %s --check-prefixes=CHECK,GENERIC
 
 // Weights lie one after the other, each on a cache line; records on a page.
-// CHECK: bitnet.record @globals count 1 attributes {offset = 0 : i64, stride = 21504 : i64}
-// CHECK: @embed {{.*}} layout u8_r64 at 0 scale_at 20480
-// CHECK: @gain {{.*}} layout f32 at 20992
+// CHECK: bitnet.record @globals count 1 attributes {offset = 0 : i64, stride = 25600 : i64}
+// CHECK: @embed {{.*}} layout u8_row at 0 scale_at 24576
+// CHECK: @gain {{.*}} layout f32 at 25088
 bitnet.record @globals count 1 {
   bitnet.weight @embed quant int8 shape [100, 160] scale_rows 100 source "e"
   bitnet.weight @gain quant float shape [80] source "g"
 }
-// CHECK: bitnet.record @layer count 3 attributes {offset = 24576 : i64
+// CHECK: bitnet.record @layer count 3 attributes {offset = 28672 : i64
 // ZNVER4: @t {{.*}} layout trit5_r80 at 0 scale_at 2560
 // GENERIC: @t {{.*}} layout trit2_r64 at 0 scale_at 5120
 // A bit layout keeps a scale a row, so that pad rows are zero.
