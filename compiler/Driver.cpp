@@ -314,7 +314,9 @@ Error Compilation::run() {
   if (!done || *done)
     return done.takeError();
 
-  if (Error error = runPasses("fusing", buildFusePipeline))
+  if (Error error = runPasses("fusing", [&](OpPassManager &pm) {
+        buildFusePipeline(pm, options.headScreen);
+      }))
     return error;
   done = finished(Emit::Fused, ".fused.mlir");
   if (!done || *done)

@@ -99,6 +99,21 @@ static Error setI2SLayout(DriverOptions &options, StringRef value) {
                            "'; known are 128, 64 and rows");
 }
 
+static Error setHeadScreen(DriverOptions &options, StringRef value) {
+  auto &screen = options.headScreen;
+  if (value == "off") {
+    screen.z = 0;
+    return Error::success();
+  }
+  double z;
+  if (value.getAsDouble(z) || !(z > 0 && z <= 100))
+    return createStringError("--head-screen takes 'off' or a number above 0 "
+                             "and up to 100, not '" +
+                             value + "'");
+  screen = {static_cast<float>(z), /*always=*/true};
+  return Error::success();
+}
+
 static Error setOutput(DriverOptions &options, StringRef value) {
   if (value.empty())
     return createStringError("the output's name is empty");
@@ -148,6 +163,11 @@ static constexpr OptionRow kOptions[] = {
      "of 128 (default: converters and x86), of 64 (Arm),\n"
      "or in rows (x86 without ACT_PARALLEL); it cannot tell",
      setI2SLayout},
+    {"Code", "--head-screen", "", "Z",
+     "with --top-k or --greedy compute only logits within\n"
+     "Z standard deviations of the best, by a sketch of\n"
+     "the head; or off. Default: 6 for large vocabularies",
+     setHeadScreen},
     {"Diagnosis", "-v", "--verbose", "", "print steps, times and peak memory",
      setFlag<&DriverOptions::verbose>},
     {"Diagnosis", "-q", "--quiet", "",

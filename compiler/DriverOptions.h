@@ -8,6 +8,7 @@
 #define BITNETC_COMPILER_DRIVEROPTIONS_H
 
 #include "Model.h"
+#include "passes/Pipeline.h"
 #include "targets/Cpu.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
@@ -27,6 +28,7 @@ struct DriverOptions {
   ImportOptions import;
   const mlir::bitnet::Cpu *cpu = nullptr;
   std::string cpuNote; ///< Why that one, if it was not named.
+  mlir::bitnet::HeadScreenOptions headScreen;
   bool verbose = false, quiet = false, saveTemps = false;
   // Each of these prints something and is all that is done.
   bool help = false, version = false, printTargets = false;

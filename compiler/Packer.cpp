@@ -20,6 +20,8 @@
 using namespace mlir;
 using namespace mlir::bitnet;
 using namespace bitnetc;
+// Both vocabularies have the word; here it is the dialect's.
+using WeightKind = mlir::bitnet::WeightQuant;
 using llvm::createStringError;
 using llvm::Error;
 
@@ -117,10 +119,17 @@ private:
 //===----------------------------------------------------------------------===//
 
 /// The scales as they lie in memory (dialect/Layouts.h): one; one for each row;
-/// or, with groups, blocks of 64 rows, group by group. Pads are zero.
+/// with groups, blocks of 64 rows, group by group; of a sketch, steps and then
+/// errors. Pads are zero.
 static llvm::Expected<Bytes> packScales(WeightOp weight,
                                         std::vector<float> scales) {
   int64_t rows = weight.getScaleRows(), groups = weight.getGroups();
+  if (weight.getQuant() == WeightKind::Sketch) {
+    int64_t padded = llvm::alignTo(rows, kRowPad);
+    scales.insert(scales.begin() + rows, padded - rows, 0.0f);
+    scales.resize(2 * padded);
+    return toBytes(scales);
+  }
   if (scales.size() == 1)
     scales.resize(rows * groups, scales[0]);
   if (static_cast<int64_t>(scales.size()) != rows * groups)

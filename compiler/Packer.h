@@ -27,7 +27,8 @@ uint64_t packedSize(mlir::ModuleOp module);
 ///   a linear of the model     for ternary and binary weights,
 ///   a float tensor            for floats, and for int8, which is quantised
 ///                             here: scale = max |row| / 127,
-///   "@rope"                   for the table of cosines and sines.
+///   "@rope"                   for the table of cosines and sines,
+///   "@sketch:TENSOR"          for the sketch of such an int8 matrix.
 llvm::Error packWeights(mlir::ModuleOp module, const Model &model,
                         WeightReader &reader, llvm::StringRef outputFile,
                         std::array<uint8_t, 32> &sha256, PackProgress progress);

@@ -3,6 +3,7 @@
 #include "WeightSource.h"
 
 #include "dialect/Layouts.h"
+#include "dialect/Sketch.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
 
@@ -12,6 +13,9 @@ using namespace bitnetc;
 
 // Both vocabularies have the word; here it is the dialect's.
 using WeightKind = mlir::bitnet::WeightQuant;
+
+/// "@sketch:NAME" is the sketch of tensor NAME.
+static constexpr llvm::StringLiteral kSketchOf = "@sketch:";
 
 Bytes bitnetc::toBytes(ArrayRef<float> floats) {
   Bytes bytes(floats.size() * sizeof(float));
@@ -38,6 +42,8 @@ WeightSource::Scales WeightSource::pack(Sink sink) {
     return packFloats(sink);
   case WeightKind::Int8:
     return packInt8(sink);
+  case WeightKind::Sketch:
+    return packSketch(sink);
   case WeightKind::Ternary:
   case WeightKind::Binary:
     return packLinear(sink);
@@ -101,7 +107,9 @@ static void quantizeRow(ArrayRef<float> row, float scale, int8_t *codes) {
   }
 }
 
-WeightSource::Scales WeightSource::packInt8(Sink sink) {
+llvm::Error WeightSource::readInt8(
+    StringRef tensor,
+    llvm::function_ref<void(ArrayRef<int8_t>, ArrayRef<float>)> use) {
   std::vector<float> scales;
   std::vector<int8_t> codes;
   for (int64_t first = 0; first < rows; first += kRowsAtATime) {
@@ -112,6 +120,7 @@ WeightSource::Scales WeightSource::packInt8(Sink sink) {
     if (static_cast<int64_t>(values->size()) != count * cols)
       return error("expected rows of " + Twine(cols) + " elements");
     codes.resize(count * cols);
+    scales.clear();
     for (int64_t r = 0; r < count; ++r) {
       const float *row = values->data() + r * cols;
       float largest = 0;
@@ -122,15 +131,50 @@ WeightSource::Scales WeightSource::packInt8(Sink sink) {
       }
       if (!finite)
         return error("row " + Twine(first + r) + " is not finite");
-      float scale = largest / 127;
-      scales.push_back(scale);
-      quantizeRow(ArrayRef(row, cols), scale, codes.data() + r * cols);
+      scales.push_back(largest / 127);
+      quantizeRow(ArrayRef(row, cols), scales.back(), codes.data() + r * cols);
     }
-    Bytes packed(codeBytes(layout, count, cols));
-    packCodes(layout, codes, count, cols, packed);
-    sink(std::move(packed));
+    use(codes, scales);
   }
-  return scales;
+  return llvm::Error::success();
+}
+
+WeightSource::Scales WeightSource::packInt8(Sink sink) {
+  std::vector<float> all;
+  if (llvm::Error error =
+          readInt8(name, [&](ArrayRef<int8_t> codes, ArrayRef<float> scales) {
+            Bytes packed(codeBytes(layout, scales.size(), cols));
+            packCodes(layout, codes, scales.size(), cols, packed);
+            sink(std::move(packed));
+            all.insert(all.end(), scales.begin(), scales.end());
+          }))
+    return std::move(error);
+  return all;
+}
+
+/// The sketch of the int8 rows of a tensor; its scales are the steps of all
+/// rows, then their errors.
+WeightSource::Scales WeightSource::packSketch(Sink sink) {
+  std::vector<float> steps, errors;
+  std::vector<int8_t> sketch;
+  if (llvm::Error error =
+          readInt8(StringRef(name).substr(kSketchOf.size()),
+                   [&](ArrayRef<int8_t> codes, ArrayRef<float> scales) {
+                     sketch.resize(codes.size());
+                     for (size_t r = 0; r < scales.size(); ++r) {
+                       SketchedRow row = sketchRow(
+                           codes.slice(r * cols, cols),
+                           MutableArrayRef(sketch).slice(r * cols, cols));
+                       steps.push_back(scales[r] * row.step);
+                       errors.push_back(scales[r] * row.error);
+                     }
+                     Bytes packed(codeBytes(layout, scales.size(), cols));
+                     packCodes(layout, sketch, scales.size(), cols, packed);
+                     sink(std::move(packed));
+                   }))
+    return std::move(error);
+  steps.insert(steps.end(), errors.begin(), errors.end());
+  return steps;
 }
 
 /// Embeddings are read in parts: as codes they would be a byte an element. The

@@ -33,8 +33,15 @@ public:
 private:
   Scales packFloats(Sink sink);
   Scales packInt8(Sink sink);
+  Scales packSketch(Sink sink);
   Scales packLinear(Sink sink);
   Scales packRope(Sink sink);
+  /// Calls `use` with codes and scales of the int8 rows of `tensor`, a whole
+  /// number of blocks at a time.
+  llvm::Error readInt8(llvm::StringRef tensor,
+                       llvm::function_ref<void(llvm::ArrayRef<int8_t> codes,
+                                               llvm::ArrayRef<float> scales)>
+                           use);
   llvm::Error error(const llvm::Twine &message);
   Bytes padRows(llvm::ArrayRef<float> values);
 

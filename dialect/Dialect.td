@@ -47,7 +47,8 @@ def BitNet_WeightQuant : BitNet_Enum<"WeightQuant", "values a weight may take", 
   I32EnumAttrCase<"Float", 0, "float">,      // f32
   I32EnumAttrCase<"Int8", 1, "int8">,        // code * row scale, |code| <= 127
   I32EnumAttrCase<"Ternary", 2, "ternary">,  // {-1, 0, +1} * scale
-  I32EnumAttrCase<"Binary", 3, "binary">     // {-1, +1} * scale
+  I32EnumAttrCase<"Binary", 3, "binary">,    // {-1, +1} * scale
+  I32EnumAttrCase<"Sketch", 4, "sketch">     // (code + 1/2) * step, -2..1
 ]>;
 def BitNet_WeightQuantAttr
     : EnumAttr<BitNet_Dialect, BitNet_WeightQuant, "weight_quant">;
@@ -87,7 +88,8 @@ def BitNet_Layout : BitNet_Enum<"Layout", "how a weight lies in memory (Layouts.
   I32EnumAttrCase<"Trit2R64", 2, "trit2_r64">,
   I32EnumAttrCase<"Bit1R16", 3, "bit1_r16">,
   I32EnumAttrCase<"Trit5R80", 4, "trit5_r80">,
-  I32EnumAttrCase<"Bit1R64", 5, "bit1_r64">
+  I32EnumAttrCase<"Bit1R64", 5, "bit1_r64">,
+  I32EnumAttrCase<"U2R64", 6, "u2_r64">
 ]>;
 def BitNet_LayoutAttr : EnumAttr<BitNet_Dialect, BitNet_Layout, "layout">;
 

@@ -17,6 +17,7 @@ static constexpr LayoutInfo kLayouts[] = {
     {Layout::Bit1R16, 16, 64, 128, 1, 1, 0, 0},
     {Layout::Trit5R80, 80, 4, 64, 5, 1, 1, 0},
     {Layout::Bit1R64, 64, 8, 64, 4, 2, 1, 1},
+    {Layout::U2R64, 64, 4, 64, 4, 1, 2, 2},
 };
 
 const LayoutInfo &mlir::bitnet::getLayoutInfo(Layout layout) {
@@ -34,6 +35,8 @@ int64_t mlir::bitnet::codeBytes(Layout layout, int64_t n, int64_t k) {
 }
 
 int64_t mlir::bitnet::scaleBytes(WeightOp weight) {
+  if (weight.getQuant() == WeightQuant::Sketch)
+    return llvm::alignTo(weight.getRows(), kRowPad) * 2 * 4;
   if (weight.getScaleRows() == 1)
     return 4;
   return llvm::alignTo(weight.getRows(), kRowPad) * weight.getGroups() *
@@ -109,18 +112,21 @@ static void packU8Row(const BlockRows &block, int64_t k, uint8_t *out) {
                          0x8080808080808080u);
 }
 
-/// Adds 1 to each of four codes -1, 0, 1, without carries between them.
-static uint32_t tritFields(uint32_t codes) {
-  return ((codes & 0x7f7f7f7fu) + 0x01010101u) ^ (codes & 0x80808080u);
+/// Adds the zero point to each of four codes, without carries between them; the
+/// sums are not negative.
+template <uint32_t ZeroPoint> static uint32_t toFields(uint32_t codes) {
+  return ((codes & 0x7f7f7f7fu) + 0x01010101u * ZeroPoint) ^
+         (codes & 0x80808080u);
 }
 
-static void packTrit2R64(const BlockRows &block, int64_t k, uint8_t *out) {
+template <uint32_t ZeroPoint>
+static void packFieldsR64(const BlockRows &block, int64_t k, uint8_t *out) {
   for (int64_t lane = 0; lane < 16; ++lane) {
     uint8_t *at = out + lane * 4;
     for (int64_t col = 0; col < k; col += 4, at += 64) {
       uint32_t word = 0;
       for (int64_t group = 0; group < 4; ++group)
-        word |= tritFields(
+        word |= toFields<ZeroPoint>(
                     loadCodes<uint32_t>(block.rows[16 * group + lane], k, col))
                 << (2 * group);
       storeWord(at, word);
@@ -155,7 +161,7 @@ static void packTrit5R80(const BlockRows &block, int64_t k, uint8_t *out) {
     for (int64_t col = 0; col < k; col += 4, at += 64) {
       uint32_t word = 0; // No byte of the sum exceeds 250.
       for (int64_t group = 0; group < 5; ++group)
-        word += kFactors[group] * tritFields(loadCodes<uint32_t>(
+        word += kFactors[group] * toFields<1>(loadCodes<uint32_t>(
                                       block.rows[16 * group + lane], k, col));
       storeWord(at, word);
     }
@@ -190,7 +196,8 @@ static void packBit1R16(const BlockRows &block, int64_t k, uint8_t *out) {
 // In the order of the enumeration: writes one block of rows.
 using BlockPacker = void (*)(const BlockRows &, int64_t k, uint8_t *out);
 static constexpr BlockPacker kPackers[] = {
-    nullptr, packU8Row, packTrit2R64, packBit1R16, packTrit5R80, packBit1R64};
+    nullptr,      packU8Row,   packFieldsR64<1>, packBit1R16,
+    packTrit5R80, packBit1R64, packFieldsR64<2>};
 
 void mlir::bitnet::packCodes(Layout layout, ArrayRef<int8_t> codes, int64_t n,
                              int64_t k, MutableArrayRef<uint8_t> out) {

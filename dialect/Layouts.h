@@ -21,6 +21,7 @@
 //              bits 7 6 | 5 4 | 3 2 | 1 0     field g = code(16g + r, c) + 1
 //               row 48+r 32+r  16+r   r       in {0, 1, 2}
 //
+// u2_r64     the same with field g = code(16g + r, c) + 2 in {0, 1, 2, 3}
 // trit5_r80  step = 80 rows x 4 columns, 64 bytes: five trits to a byte, 1.6
 // bits
 //            a weight; byte [lane r][column c], with t_g = code(16g + r, c) +
@@ -67,8 +68,10 @@ struct LayoutInfo {
   int64_t partBits() const { return groups * fieldBits; }
   /// The largest value of a stored field, in place: of group g, unshifted.
   int64_t largest(int64_t g) const {
-    return fieldBits ? (2 * zeroPoint / spacing) << (g * fieldBits)
-                     : 2 * zeroPoint - 1;
+    int64_t values = layout == Layout::Trit2R64
+                         ? 3
+                         : 2 * zeroPoint / spacing + (spacing > 1);
+    return (values - 1) << (g * fieldBits);
   }
   /// Whether pad rows have a weight that is not zero.
   bool padsAreNegative() const {
@@ -86,7 +89,8 @@ int64_t codeBytes(Layout layout, int64_t n, int64_t k);
 
 /// Bytes of the scales of a quantised weight: one f32; or one for each row,
 /// padded to kRowPad rows; or, with groups, [block of 64 rows][group][64 rows],
-/// f32 or f16. Pads are zero.
+/// f32 or f16; or, of a sketch, the steps of all rows and then their errors
+/// (dialect/Sketch.h), each padded to kRowPad rows. Pads are zero.
 int64_t scaleBytes(WeightOp weight);
 
 /// Packs row-major codes [n][k] into `out` (codeBytes, zeroed by the caller or

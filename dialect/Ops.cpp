@@ -77,7 +77,8 @@ static LogicalResult checkMatrix(Operation *op, SymbolRefAttr ref, int64_t n,
 static LogicalResult checkKinds(Operation *op, SymbolRefAttr ref, bool bits) {
   WeightOp weight = lookupWeight(op, ref);
   WeightQuant kind = weight.getQuant();
-  bool fits = bits ? kind == WeightQuant::Binary : kind != WeightQuant::Float;
+  bool fits = bits ? kind == WeightQuant::Binary
+                   : kind != WeightQuant::Float && kind != WeightQuant::Sketch;
   if (weight.getGroup() && bits)
     return op->emitOpError()
            << "sign input does not multiply with groups of weight " << ref;
@@ -131,6 +132,10 @@ LogicalResult WeightOp::verify() {
     if (getScaleRows() != static_cast<uint64_t>(getRows()))
       return emitOpError("groups need scale_rows ") << getRows();
   }
+  if (getQuant() == WeightQuant::Sketch &&
+      (getGroup() || getScaleRows() != static_cast<uint64_t>(getRows())))
+    return emitOpError("a sketch needs scale_rows ")
+           << getRows() << " and no groups";
   if (getHalfScales() && !getGroup())
     return emitOpError("half_scales are for groups");
   return success();
@@ -359,6 +364,26 @@ LogicalResult NormSignPackOp::verifySymbolUses(SymbolTableCollection &) {
   return checkNorm(*this, lastDim(getInput().getType()));
 }
 
+/// A sketch stands for one matrix of int8 rows on two planes, and is all the
+/// epilogue there is.
+static LogicalResult checkSketch(MatmulOp op) {
+  WeightOp sketch = lookupWeight(op, *op.getSketch());
+  if (!sketch || sketch.getQuant() != WeightQuant::Sketch)
+    return op.emitOpError()
+           << "sketch " << *op.getSketch() << " is not a sketch";
+  if (op.getWeights().size() != 1 || op.getResidual())
+    return op.emitOpError("a sketch goes with one weight and no residual");
+  WeightOp weight = lookupWeight(op, cast<SymbolRefAttr>(op.getWeights()[0]));
+  if (weight.getQuant() != WeightQuant::Int8 ||
+      weight.getShape() != sketch.getShape() ||
+      cast<RankedTensorType>(op.getInput().getType()).getShape()[1] != 2)
+    return op.emitOpError()
+           << "sketch " << *op.getSketch() << " of shape [" << sketch.getShape()
+           << "] needs an int8 weight of this shape and "
+           << "two planes of input";
+  return success();
+}
+
 LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {
   bool bits = cast<RankedTensorType>(getInput().getType())
                   .getElementType()
@@ -386,5 +411,5 @@ LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {
   if (getResidual() && getResidual().getType() != getResult(0).getType())
     return emitOpError("residual must be ")
            << getResult(0).getType() << ", is " << getResidual().getType();
-  return success();
+  return getSketch() ? checkSketch(*this) : success();
 }

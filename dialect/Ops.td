@@ -72,7 +72,8 @@ def BitNet_WeightOp : BitNet_Op<"weight", [
     columns of a row share a scale of their own (`[N, K/g]` scales, g a multiple
     of 8 that divides K); `half_scales` says that all of them are f16 numbers,
     and they are stored so. `positive` says that every element of a vector is
-    known to be greater than zero.
+    known to be greater than zero. A `sketch` is derived from an int8 matrix and
+    has for every row a step and an error (dialect/Sketch.h).
 
     `layout`, `offset` and `scale_offset` (bytes inside the record instance) are
     set by `assign-layouts`.
@@ -388,6 +389,9 @@ def BitNet_MatmulOp : BitNet_WeightUser<"matmul", [
     For every weight W_i: y_i = dequantize(dot(input, W_i)), then at most one of
     `glu`: the only result is act(y_0) * y_1, or `residual`: y_0 + residual.
     `input` is codes (with `scale` and `sum`) or packed bits (without).
+    `sketch` is a coarse copy of the one int8 weight. It changes nothing about
+    the product; where the caller asks for the best logits only, it tells which
+    need not be computed (z standard deviations away from them).
     `kernel` names a row of the kernel table and is set by `select-kernels`.
   }];
   let arguments = (ins AnyTypeOf<[BitNet_Codes, BitNet_Packed]>:$input,
@@ -396,11 +400,14 @@ def BitNet_MatmulOp : BitNet_WeightUser<"matmul", [
                        Optional<BitNet_Rows>:$residual,
                        SymbolRefArrayAttr:$weights,
                        OptionalAttr<BitNet_ActivationKindAttr>:$glu,
+                       OptionalAttr<SymbolRefAttr>:$sketch,
+                       OptionalAttr<F32Attr>:$z,
                        OptionalAttr<StrAttr>:$kernel);
   let results = (outs Variadic<BitNet_Rows>:$results);
   let assemblyFormat = [{
     $input (`scale` $scale^ `sum` $sum)? `,` $weights (`glu` $glu^)?
-    (`residual` $residual^)? (`kernel` $kernel^)? attr-dict
+    (`residual` $residual^)? (`sketch` $sketch^ `z` $z)? (`kernel` $kernel^)?
+    attr-dict
     `:` functional-type(operands, results)
   }];
 }

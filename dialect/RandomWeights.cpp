@@ -63,6 +63,7 @@ static int64_t numElements(WeightOp weight) {
 static int8_t randomCode(WeightQuant quant, RandomStream &random) {
   switch (quant) {
   case WeightQuant::Float:
+  case WeightQuant::Sketch: // Nobody asks: it is derived.
     break;
   case WeightQuant::Int8:
     return static_cast<int8_t>(random.integer(-127, 127));

@@ -7,7 +7,8 @@
 //   bitnet.model {name, vocab_size, ...}      graph builder
 //   bitnet.workspace_per_token, _fixed        plan-memory
 //   bitnet.kv_page_bytes                      lower-to-vector
-//   bitnet.num_parameters, weight_bytes_per_token, summary   select-kernels
+//   bitnet.num_parameters, weight_bytes_per_token, summary,
+//   screened_bytes_per_token, screened_row_bytes             select-kernels
 //   bitnet.weights_hash, tokenizer, chat_template, compiler  driver (optional)
 //
 //===----------------------------------------------------------------------===//
@@ -70,6 +71,9 @@ constexpr Field kFields[] = {
     FIELD(U64, workspace_bytes_per_token),
     FIELD(U64, num_parameters),
     FIELD(U64, weight_bytes_per_token),
+    FIELD(U64, screened_bytes_per_token),
+    FIELD(U32, screened_row_bytes),
+    FIELD(U32, screen_max_k),
     FIELD(Hash, model_hash),
     FIELD(U64, weights_begin),
     FIELD(U64, weights_end),
@@ -197,6 +201,7 @@ LLVM::LLVMFuncOp AbiEmitter::emitEntry(LLVM::LLVMFuncOp step) {
   at(Env::LogitsToken) = loadField(ptr, batch, BATCH(logits_token));
   at(Env::Tokens) = loadCount(batch, BATCH(num_tokens));
   at(Env::LogitRows) = loadCount(batch, BATCH(num_logits));
+  at(Env::TopK) = loadCount(batch, BATCH(top_k));
 #undef CONTEXT
 #undef BATCH
   at(Env::Logits) = logits;
@@ -316,6 +321,9 @@ void AbiEmitter::emitDescriptor(DictionaryAttr model, LLVM::LLVMFuncOp entry) {
   u64(number(kWorkspaceAttr));
   u64(number("bitnet.num_parameters"));
   u64(number("bitnet.weight_bytes_per_token"));
+  u64(number("bitnet.screened_bytes_per_token"));
+  u32(number("bitnet.screened_row_bytes"));
+  u32(number("bitnet.screened_row_bytes") ? kMaxTopK : 0);
   insert(LLVM::ConstantOp::create(b, loc, hashType, b.getStringAttr(hash)));
   u64(0); // weights_begin and weights_end are the linker step's.
   u64(0);

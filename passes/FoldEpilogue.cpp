@@ -50,7 +50,7 @@ struct FoldScale : OpRewritePattern<DequantizeOp> {
     rewriter.replaceOpWithNewOp<MatmulOp>(
         op, TypeRange{op.getType()}, dot.getInput(), op.getScale(), sum,
         /*residual=*/Value(), rewriter.getArrayAttr({op.getWeightAttr()}),
-        ActivationKindAttr(), StringAttr());
+        ActivationKindAttr(), SymbolRefAttr(), FloatAttr(), StringAttr());
     rewriter.eraseOp(dot);
     return success();
   }
@@ -75,7 +75,7 @@ struct FoldResidual : OpRewritePattern<AddOp> {
       rewriter.replaceOpWithNewOp<MatmulOp>(
           op, TypeRange{op.getType()}, matmul.getInput(), matmul.getScale(),
           matmul.getSum(), residual, matmul.getWeightsAttr(),
-          ActivationKindAttr(), StringAttr());
+          ActivationKindAttr(), SymbolRefAttr(), FloatAttr(), StringAttr());
       rewriter.eraseOp(matmul);
       return success();
     }

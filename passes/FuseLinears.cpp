@@ -52,7 +52,7 @@ static void fuseBlock(Block &block) {
     auto fused = MatmulOp::create(
         builder, first.getLoc(), types, first.getInput(), first.getScale(),
         first.getSum(), Value(), builder.getArrayAttr(weights),
-        ActivationKindAttr(), StringAttr());
+        ActivationKindAttr(), SymbolRefAttr(), FloatAttr(), StringAttr());
     unsigned next = 0;
     for (MatmulOp op : ops) {
       for (Value result : op.getResults())

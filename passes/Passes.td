@@ -36,6 +36,14 @@ def FoldGate : Pass<"bitnet-fold-gate", "::mlir::ModuleOp"> {
   let summary = "act(gate) * up -> epilogue of their matmul";
 }
 
+def ScreenHead : Pass<"bitnet-screen-head", "::mlir::ModuleOp"> {
+  let summary = "a sketch of the head, for callers who want the best logits";
+  let options = [
+    Option<"z", "z", "float", "6.0f",
+           "standard deviations a row may be misjudged by; 0: no screen">,
+    Option<"always", "always", "bool", "false", "also where it does not pay">];
+}
+
 //===----------------------------------------------------------------------===//
 // Fused level to kernel level
 //===----------------------------------------------------------------------===//

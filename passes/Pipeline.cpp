@@ -11,7 +11,8 @@
 using namespace mlir;
 using namespace mlir::bitnet;
 
-void mlir::bitnet::buildFusePipeline(OpPassManager &pm) {
+void mlir::bitnet::buildFusePipeline(OpPassManager &pm,
+                                     const HeadScreenOptions &screen) {
   pm.addPass(createDecomposeLinear());
   // q, k and v quantise one input: one quantize is enough.
   pm.addPass(createCSEPass());
@@ -21,6 +22,10 @@ void mlir::bitnet::buildFusePipeline(OpPassManager &pm) {
   pm.addPass(createFoldEpilogue());
   pm.addPass(createFuseLinears());
   pm.addPass(createFoldGate());
+  ScreenHeadOptions head;
+  head.z = screen.z;
+  head.always = screen.always;
+  pm.addPass(createScreenHead(head));
 }
 
 void mlir::bitnet::buildVectorPipeline(OpPassManager &pm, StringRef target) {
@@ -72,7 +77,7 @@ namespace mlir::bitnet {
 void registerPasses() {
   registerBitNetPasses();
   PassPipelineRegistration<>("bitnet-fuse", "graph level to fused level",
-                             buildFusePipeline);
+                             [](OpPassManager &pm) { buildFusePipeline(pm); });
   PassPipelineRegistration<TargetOptions>(
       "bitnet-to-vector", "fused level to vector level",
       [](OpPassManager &pm, const TargetOptions &options) {

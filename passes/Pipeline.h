@@ -11,8 +11,14 @@
 
 namespace mlir::bitnet {
 
+/// Whether the head is screened (ScreenHead.cpp).
+struct HeadScreenOptions {
+  float z = 6;         ///< Standard deviations; 0: no screen.
+  bool always = false; ///< Also where it does not pay.
+};
+
 /// Graph level -> fused level. Independent of the CPU.
-void buildFusePipeline(OpPassManager &pm);
+void buildFusePipeline(OpPassManager &pm, const HeadScreenOptions &screen = {});
 
 /// Fused level -> vector level for a row of the CPU table: kernels, layouts,
 /// memory and barriers chosen, loops over vectors. Afterwards the records say

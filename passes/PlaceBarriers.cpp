@@ -82,6 +82,9 @@ SmallVector<Access> accessesOf(Operation *op) {
     add(operand, false, shareOf(op, i));
   for (Value result : op->getResults())
     add(result, true, shareOf(op, -1));
+  if (auto scratch = op->getAttrOfType<IntegerAttr>(kScratchAttr))
+    accesses.push_back(
+        {scratch.getInt(), scratch.getInt() + scratchPerToken(op), true, {}});
   if (isa<KVAppendOp>(op))
     accesses.push_back({kCacheBegin, kCacheBegin + 1, true, {}});
   if (isa<AttentionOp>(op))

@@ -33,6 +33,14 @@ int64_t mlir::bitnet::slotOf(Value value) {
       kSlotsAttr)[result.getResultNumber()];
 }
 
+int64_t mlir::bitnet::scratchPerToken(Operation *op) {
+  auto matmul = dyn_cast<MatmulOp>(op);
+  if (!matmul || !matmul.getSketch())
+    return 0;
+  int64_t rows = lookupWeight(op, *matmul.getSketch()).getRows();
+  return llvm::alignTo(llvm::alignTo(rows, 64) / 16, 16) * 2 * 4;
+}
+
 namespace {
 
 /// Free-list allocator of byte ranges above `base`; first fit, lowest first.
@@ -143,6 +151,11 @@ LogicalResult Planner::plan(func::FuncOp function, int64_t base,
       places.push_back(slot[result]);
     }
     op.setAttr(kSlotsAttr, builder.getDenseI64ArrayAttr(places));
+    if (int64_t scratch = scratchPerToken(&op)) {
+      int64_t place = slots.allocate(llvm::alignTo(scratch, 64));
+      op.setAttr(kScratchAttr, builder.getI64IntegerAttr(place));
+      slots.release(place);
+    }
 
     if (auto repeat = dyn_cast<RepeatOp>(&op)) {
       if (!inPlace)

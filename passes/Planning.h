@@ -23,6 +23,10 @@ constexpr StringLiteral kFixedWorkspaceAttr = "bitnet.workspace_fixed";
 constexpr StringLiteral kVectorRegistersAttr = "bitnet.vector_registers";
 /// Bytes to prefetch ahead of a stream of weights, from the CPU's row.
 constexpr StringLiteral kPrefetchAttr = "bitnet.prefetch_bytes";
+/// The slot of memory that an operation needs beside its results.
+constexpr StringLiteral kScratchAttr = "bitnet.scratch";
+/// Best logits up to which a head is screened.
+constexpr int64_t kMaxTopK = 64;
 /// The slot of a value that is written to the caller's logits.
 constexpr int64_t kLogitsSlot = -1;
 
@@ -53,6 +57,10 @@ inline int64_t bytesPerToken(RankedTensorType type) {
 inline int64_t attentionRowBytes(AttentionOp op) {
   return op.getHeads() * (op.getHeadDim() + kLanes) * 4;
 }
+
+/// Bytes per token that `op` needs beside its results: a screened head keeps
+/// two i32 for each 16 rows (lower/HeadScreen.cpp).
+int64_t scratchPerToken(Operation *op);
 
 /// The slot of a value, as plan-memory has set it.
 int64_t slotOf(Value value);

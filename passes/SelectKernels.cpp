@@ -79,6 +79,8 @@ static Layout defaultLayout(WeightQuant quant) {
     return Layout::Trit2R64;
   case WeightQuant::Binary:
     return Layout::Bit1R64;
+  case WeightQuant::Sketch:
+    return Layout::U2R64;
   }
   llvm_unreachable("kind of weight");
 }
@@ -108,16 +110,27 @@ static void placeWeights(RecordOp record, int64_t &end) {
   end += *record.getStride() * record.getCount();
 }
 
+static int64_t bytesOf(WeightOp weight) {
+  return codeBytes(*weight.getLayout(), weight.getRows(), weight.getCols()) +
+         scaleBytes(weight);
+}
+
 /// What the descriptor tells about the weights: parameters of the model, bytes
-/// that one decoded token reads, kernels.
+/// that one decoded token reads, and with a screened head, kernels.
 static void summarise(ModuleOp module) {
-  int64_t parameters = 0, read = 0;
+  int64_t parameters = 0, read = 0, screened = 0, screenRow = 0;
   SetVector<StringRef> kernels;
   DenseSet<Operation *> streamed;
   module.walk([&](MatmulOp op) {
     kernels.insert(*op.getKernel());
     for (Attribute ref : op.getWeights())
       streamed.insert(lookupWeight(op, cast<SymbolRefAttr>(ref)));
+    if (op.getSketch()) {
+      WeightOp sketch = lookupWeight(op, *op.getSketch()),
+               head = lookupWeight(op, cast<SymbolRefAttr>(op.getWeights()[0]));
+      screened = bytesOf(sketch) - bytesOf(head);
+      screenRow = llvm::alignTo(head.getCols(), kRowPad) + 4;
+    }
   });
   for (RecordOp record : module.getOps<RecordOp>())
     for (WeightOp weight : record.getBody().getOps<WeightOp>()) {
@@ -127,12 +140,17 @@ static void summarise(ModuleOp module) {
         continue;
       parameters += count * n * k;
       if (streamed.contains(weight))
-        read +=
-            count * (codeBytes(*weight.getLayout(), n, k) + scaleBytes(weight));
+        read += count * bytesOf(weight);
     }
   Builder b(module.getContext());
   module->setAttr("bitnet.num_parameters", b.getI64IntegerAttr(parameters));
   module->setAttr("bitnet.weight_bytes_per_token", b.getI64IntegerAttr(read));
+  if (screenRow) {
+    module->setAttr("bitnet.screened_bytes_per_token",
+                    b.getI64IntegerAttr(read + screened));
+    module->setAttr("bitnet.screened_row_bytes",
+                    b.getI64IntegerAttr(screenRow));
+  }
   module->setAttr("bitnet.summary",
                   b.getStringAttr(llvm::join(kernels.getArrayRef(), ", ")));
 }

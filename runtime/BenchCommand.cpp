@@ -9,6 +9,7 @@
 #include "runtime/Sampler.h"
 #include "runtime/Speculation.h"
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
@@ -23,9 +24,10 @@ namespace bitnet {
 
 namespace {
 struct BenchArguments {
+  SamplerOptions sampler;
   int64_t threads = 0, prompt = 128, generate = 32, repeat = 5, depth = 0;
   int64_t sequences = 1, lookup = 0;
-  bool json = false;
+  bool json = false, greedy = false;
 };
 
 struct Spread {
@@ -36,6 +38,10 @@ struct BenchResult {
   Spread load, firstToken, prefill, decode;
   Spread read;  ///< Bytes per second of reading the weights alone.
   Spread share; ///< Of it that decoding reaches, round by round.
+  /// Weights that a step of decoding reads; less than all with a screened head,
+  /// which computes only some logits.
+  double bytesPerStep = 0, logitsPerStep = 0;
+  bool screened = false;
   uint64_t peakBytes = 0;
   uint64_t drafted = 0, accepted = 0; ///< Tokens of all rounds.
   unsigned threads = 0;
@@ -120,29 +126,46 @@ static std::vector<int32_t> makeTokens(const bitnet_model &model,
   return ids;
 }
 
+/// Counts, in a round that is not timed, the logits that a step has computed.
+static void countComputed(std::span<const float> logits, uint64_t *computed) {
+  if (computed)
+    *computed += static_cast<uint64_t>(
+        std::count_if(logits.begin(), logits.end(),
+                      [](float logit) { return logit != -HUGE_VALF; }));
+}
+
 /// Decodes after `prompt`, one sequence, as `run` does.
 static bool decodeOne(Session &session, int32_t sequence, Sampler &sampler,
                       std::span<const int32_t> prompt,
                       const BenchArguments &arguments, BenchResult &result,
-                      std::string *error) {
+                      uint64_t *computed, std::string *error) {
   SpeculativeDecoder end(session, sequence, prompt,
                          static_cast<uint32_t>(arguments.lookup));
-  for (int64_t i = 0; i < arguments.generate; ++i)
-    if (!end.push(sampler.sample(end.logits()), error))
+  for (int64_t i = 0; i < arguments.generate; ++i) {
+    const int32_t id = sampler.sample(end.logits());
+    sampler.accept(id);
+    if (!end.push(id, error))
       return false;
+    countComputed(end.logits(), computed);
+  }
   result.drafted += end.drafted();
   result.accepted += end.accepted();
   return true;
 }
 
 /// Decodes copies of `source` together, a token of each in every step.
-static bool decodeTogether(Session &session, int32_t source, Sampler &sampler,
-                           const BenchArguments &arguments) {
+static bool decodeTogether(Session &session, int32_t source,
+                           const Sampler &sampler,
+                           const BenchArguments &arguments,
+                           uint64_t *computed) {
   const uint32_t vocabulary = session.getModel().vocab_size;
   const auto count = static_cast<size_t>(arguments.sequences);
   const auto start = static_cast<int32_t>(session.length(source));
+  std::vector<Sampler> samplers(count, sampler);
   std::vector<int32_t> sequences{source}, positions(count, start), rows(count),
-      ids(count, sampler.sample({session.logits(), vocabulary}));
+      ids(count);
+  for (size_t s = 0; s < count; ++s)
+    ids[s] = samplers[s].sample({session.logits(), vocabulary});
   while (sequences.size() < count)
     sequences.push_back(session.fork(source, static_cast<uint32_t>(start)));
   std::iota(rows.begin(), rows.end(), 0);
@@ -152,10 +175,14 @@ static bool decodeTogether(Session &session, int32_t source, Sampler &sampler,
                                 static_cast<uint32_t>(positions[s]),
                                 static_cast<uint32_t>(positions[s]) + 1);
     session.step({static_cast<uint32_t>(count), static_cast<uint32_t>(count),
-                  ids.data(), positions.data(), sequences.data(), rows.data()});
+                  ids.data(), positions.data(), sequences.data(), rows.data(),
+                  logitsNeeded(arguments.sampler), 0});
     for (size_t s = 0; s < count; ++s) {
-      ids[s] = sampler.sample(
-          {session.logits(static_cast<uint32_t>(s)), vocabulary});
+      std::span<const float> logits(session.logits(static_cast<uint32_t>(s)),
+                                    vocabulary);
+      countComputed(logits, computed);
+      samplers[s].accept(ids[s]);
+      ids[s] = samplers[s].sample(logits);
       ++positions[s];
     }
   }
@@ -180,29 +207,44 @@ static bool measure(const bitnet_model &model, const BenchArguments &arguments,
   result.threads = session->threads();
   const std::vector<int32_t> before = makeTokens(model, arguments.depth),
                              prompt = makeTokens(model, arguments.prompt);
-  SamplerOptions greedy;
-  greedy.temperature = 0;
-  Sampler sampler(greedy);
+  const uint32_t needed = logitsNeeded(arguments.sampler);
+  session->setTopK(needed);
+  result.screened = needed && needed <= model.screen_max_k;
+  uint64_t logitsComputed = 0;
   const int32_t sequence = session->createSequence();
   if (!session->append(sequence, before, Session::Want::Nothing, error))
     return false;
   // One round more than asked for: the first one reads the weights from disk.
   for (int64_t round = 0; round <= arguments.repeat; ++round) {
     session->truncate(sequence, static_cast<uint32_t>(arguments.depth));
+    // As run does, and the same tokens in every round.
+    Sampler sampler(arguments.sampler);
+    for (int32_t id : prompt)
+      sampler.accept(id);
+    uint64_t *const computed = round == 0 ? &logitsComputed : nullptr;
     const double start = now();
     if (!session->append(sequence, prompt, Session::Want::Last, error))
       return false;
     sampler.sample({session->logits(), model.vocab_size});
     const double first = now();
     if (arguments.sequences > 1
-            ? !decodeTogether(*session, sequence, sampler, arguments)
+            ? !decodeTogether(*session, sequence, sampler, arguments, computed)
             : !decodeOne(*session, sequence, sampler, prompt, arguments, result,
-                         error))
+                         computed, error))
       return false;
     const double end = now();
     const double bandwidth = session->readWeights();
-    if (round == 0)
+    if (round == 0) {
+      result.logitsPerStep =
+          static_cast<double>(logitsComputed) /
+          static_cast<double>(std::max<int64_t>(arguments.generate, 1));
+      result.bytesPerStep =
+          result.screened
+              ? static_cast<double>(model.screened_bytes_per_token) +
+                    result.logitsPerStep * model.screened_row_bytes
+              : static_cast<double>(model.weight_bytes_per_token);
       continue;
+    }
     firstToken.push_back(first - start);
     prefill.push_back(static_cast<double>(arguments.prompt) / (first - start));
     if (!arguments.generate)
@@ -213,9 +255,7 @@ static bool measure(const bitnet_model &model, const BenchArguments &arguments,
     // Drafts make several tokens of one pass over the weights.
     if (bandwidth > 0 && !arguments.lookup) {
       read.push_back(bandwidth);
-      share.push_back(steps *
-                      static_cast<double>(model.weight_bytes_per_token) /
-                      bandwidth);
+      share.push_back(steps * result.bytesPerStep / bandwidth);
     }
   }
   result.load = spreadOf(load);
@@ -244,10 +284,9 @@ static void printRow(const char *name, const Spread &spread, double factor,
 
 static void print(const bitnet_model &model, const BenchArguments &arguments,
                   const BenchResult &result) {
-  const double weightBytes = static_cast<double>(model.weight_bytes_per_token);
   const double bandwidth = result.decode.median /
                            static_cast<double>(arguments.sequences) *
-                           weightBytes * 1e-9;
+                           result.bytesPerStep * 1e-9;
   if (arguments.json) {
     std::string text =
         "{\n \"model\": " + quoteJson(model.name) +
@@ -270,6 +309,10 @@ static void print(const bitnet_model &model, const BenchArguments &arguments,
     text += asJson("decode_tokens_per_second", result.decode, 1);
     text += " \"weight_bytes_per_token\": " +
             std::to_string(model.weight_bytes_per_token) +
+            ",\n \"head_screened\": " + (result.screened ? "true" : "false") +
+            ",\n \"logits_computed_per_step\": " +
+            jsonNumber(result.logitsPerStep) +
+            ",\n \"bytes_read_per_step\": " + jsonNumber(result.bytesPerStep) +
             ",\n \"decode_gb_per_second\": " + jsonNumber(bandwidth) + ",\n";
     text += asJson("read_gb_per_second", result.read, 1e-9);
     text += asJson("share_of_read_bandwidth", result.share, 1);
@@ -289,7 +332,11 @@ static void print(const bitnet_model &model, const BenchArguments &arguments,
            static_cast<unsigned long long>(result.accepted),
            static_cast<unsigned long long>(result.drafted));
   printf("%-18s %10.2f MB a step, %.2f GB/s\n", "weights read",
-         weightBytes * 1e-6, bandwidth);
+         result.bytesPerStep * 1e-6, bandwidth);
+  if (result.screened)
+    printf("%-18s %10.0f of %u logits of a token computed\n", "screened head",
+           result.logitsPerStep / static_cast<double>(arguments.sequences),
+           model.vocab_size);
   if (result.read.median > 0)
     printf("%-18s %10.2f GB/s reading the same bytes alone; decode reaches "
            "%.0f %% of it\n",
@@ -307,7 +354,8 @@ int benchCommand(const bitnet_model &model, const std::string &program,
   Options options(program, "bench [OPTIONS]",
                   "Measures the time from the start of the program until it is "
                   "ready, the time to the\nfirst token of a prompt, and the "
-                  "speed of prefill and decode.");
+                  "speed of prefill and decode. Tokens are\nsampled as run "
+                  "does with the same options.");
   const int64_t most = model.max_position;
   arguments.prompt = std::min<int64_t>(arguments.prompt, (most + 1) / 2);
   arguments.generate =
@@ -325,6 +373,8 @@ int benchCommand(const bitnet_model &model, const std::string &program,
                 64);
   addLookup(options, arguments.lookup);
   options.flag("--json", arguments.json, "write one JSON object");
+  addSampling(options, arguments.sampler);
+  options.flag("--greedy", arguments.greedy, "the same as --temp 0");
   addThreads(options, arguments.threads);
   options.example("bench");
   options.example("bench --threads 4 --prompt 512 --gen 64 --json");
@@ -340,6 +390,8 @@ int benchCommand(const bitnet_model &model, const std::string &program,
                 " tokens, the context holds " + std::to_string(most));
   if (arguments.sequences > 1 && arguments.lookup)
     return fail("--lookup drafts for one sequence; leave --sequences out");
+  if (arguments.greedy)
+    arguments.sampler.temperature = 0;
   BenchResult result;
   if (!measure(model, arguments, result, &error))
     return fail(error);

@@ -122,6 +122,7 @@ bool Conversation::answer(const std::string &text,
   while (shared < cached.size() && shared + 1 < ids.size() &&
          cached[shared] == ids[shared])
     ++shared;
+  session.setTopK(logitsNeeded(sampling));
   session.truncate(sequence, static_cast<uint32_t>(shared));
   cached.resize(shared);
   statistics.promptTokens = ids.size();

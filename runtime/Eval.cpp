@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 namespace bitnet {
 
@@ -30,34 +31,72 @@ static uint64_t hashBytes(uint64_t hash, const void *data, size_t size) {
   return hash;
 }
 
+void compareScreened(std::span<const float> all,
+                     std::span<const float> screened, uint32_t count,
+                     ScreenResult &result) {
+  std::vector<Candidate> best, found;
+  bestTokens(all, count, best);
+  bestTokens(screened, count, found);
+  uint64_t missed = 0;
+  for (const Candidate &candidate : best)
+    missed += std::none_of(found.begin(), found.end(), [&](const Candidate &c) {
+      return c.id == candidate.id;
+    });
+  ++result.positions;
+  result.missedTokens += missed;
+  result.missedPositions += missed != 0;
+  result.missedBest += best.front().id != found.front().id;
+  for (size_t id = 0; id < all.size(); ++id)
+    if (screened[id] != -HUGE_VALF) {
+      ++result.computed;
+      result.wrongLogits += memcmp(&screened[id], &all[id], sizeof(float)) != 0;
+    }
+}
+
 bool evaluate(Session &session, std::span<const int32_t> ids,
               const EvalOptions &options, EvalResult &result,
               std::string *error) {
-  const uint32_t vocab = session.getModel().vocab_size;
+  const bitnet_model &model = session.getModel();
+  const uint32_t vocab = model.vocab_size;
+  std::vector<float> all;
   while (!ids.empty()) {
     auto window =
         ids.first(std::min<size_t>(ids.size(), session.contextLength()));
     ids = ids.subspan(window.size());
     ++result.windows;
     const int32_t sequence = session.createSequence();
-    size_t position = 0;
-    bool good = session.append(
-        sequence, window, Session::Want::All, error, [&](uint32_t tokens) {
-          for (uint32_t row = 0; row < tokens; ++row, ++position) {
-            std::span<const float> logits(session.logits(row), vocab);
-            if (position + 1 < window.size()) {
-              result.nllSum +=
-                  negativeLogLikelihood(logits, window[position + 1]);
-              ++result.scored;
-            }
-            if (options.hashLogits)
-              result.logitsHash = hashBytes(result.logitsHash, logits.data(),
-                                            logits.size_bytes());
-            if (options.top)
-              bestTokens(logits, options.top, result.top.emplace_back());
-          }
-          return true;
-        });
+    bool good = true;
+    for (size_t begin = 0; good && begin < window.size();) {
+      auto chunk = window.subspan(
+          begin, std::min<size_t>(window.size() - begin, session.maxTokens()));
+      good = session.append(sequence, chunk, Session::Want::All, error);
+      for (uint32_t row = 0; good && row < chunk.size(); ++row) {
+        std::span<const float> logits(session.logits(row), vocab);
+        if (begin + row + 1 < window.size()) {
+          result.nllSum +=
+              negativeLogLikelihood(logits, window[begin + row + 1]);
+          ++result.scored;
+        }
+        if (options.hashLogits)
+          result.logitsHash =
+              hashBytes(result.logitsHash, logits.data(), logits.size_bytes());
+        if (options.top)
+          bestTokens(logits, options.top, result.top.emplace_back());
+      }
+      if (good && options.screenTop) {
+        all.assign(session.logits(),
+                   session.logits() + chunk.size() * model.logits_stride);
+        session.truncate(sequence, static_cast<uint32_t>(begin));
+        session.setTopK(options.screenTop);
+        good = session.append(sequence, chunk, Session::Want::All, error);
+        session.setTopK(0);
+        for (uint32_t row = 0; good && row < chunk.size(); ++row)
+          compareScreened({all.data() + row * model.logits_stride, vocab},
+                          {session.logits(row), vocab}, options.screenTop,
+                          result.screen);
+      }
+      begin += chunk.size();
+    }
     session.release(sequence);
     if (!good)
       return false;

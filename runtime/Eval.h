@@ -23,7 +23,25 @@ double negativeLogLikelihood(std::span<const float> logits, int32_t id);
 struct EvalOptions {
   bool hashLogits = false;
   size_t top = 0; ///< Best tokens to keep per position.
+  /// Best tokens to find a second time with a screened head; 0: none.
+  uint32_t screenTop = 0;
 };
+
+/// What a screened head found, compared with all logits.
+struct ScreenResult {
+  uint64_t positions = 0;
+  uint64_t missedBest = 0;      ///< Positions whose best token was missed.
+  uint64_t missedPositions = 0; ///< Positions with any of the best missed.
+  uint64_t missedTokens = 0;
+  uint64_t wrongLogits = 0; ///< Computed, but not the same to the bit.
+  uint64_t computed = 0;    ///< Logits that were computed.
+};
+
+/// Adds a row to `result`: the best `count` of all logits against those of
+/// `screened`, of which others may be -infinity.
+void compareScreened(std::span<const float> all,
+                     std::span<const float> screened, uint32_t count,
+                     ScreenResult &result);
 
 struct EvalResult {
   uint64_t positions = 0; ///< Tokens fed.
@@ -33,6 +51,7 @@ struct EvalResult {
   /// FNV-1a over the bytes of all logits in position order.
   uint64_t logitsHash = 14695981039346656037ull;
   std::vector<std::vector<Candidate>> top; ///< By position.
+  ScreenResult screen;
 
   double meanNll() const {
     return scored ? nllSum / static_cast<double>(scored) : 0;

@@ -13,6 +13,7 @@ namespace {
 struct EvalArguments {
   std::string textFile, idsFile;
   int64_t threads = 0, chunk = 0, top = 0, context = 0, layers = -1;
+  int64_t screen = 0;
   bool json = false, hash = false, noBos = false;
 };
 } // namespace
@@ -48,6 +49,21 @@ static std::string topAsJson(const EvalResult &result) {
   return text + "\n ]";
 }
 
+static double computedPerPosition(const ScreenResult &screen) {
+  return static_cast<double>(screen.computed) /
+         static_cast<double>(std::max<uint64_t>(screen.positions, 1));
+}
+
+static std::string screenAsJson(const ScreenResult &screen) {
+  return "{\"positions\": " + std::to_string(screen.positions) +
+         ", \"missed_best\": " + std::to_string(screen.missedBest) +
+         ", \"missed_positions\": " + std::to_string(screen.missedPositions) +
+         ", \"missed_tokens\": " + std::to_string(screen.missedTokens) +
+         ", \"wrong_logits\": " + std::to_string(screen.wrongLogits) +
+         ", \"logits_per_position\": " +
+         jsonNumber(computedPerPosition(screen)) + "}";
+}
+
 static void printResult(const EvalArguments &arguments,
                         const EvalResult &result, uint32_t contextLength) {
   // No token was predicted when every text has at most one.
@@ -65,6 +81,8 @@ static void printResult(const EvalArguments &arguments,
                        ",\n \"perplexity\": " + jsonNumber(perplexity);
     if (arguments.hash)
       text += ",\n \"logits_hash\": \"" + std::string(hash) + "\"";
+    if (arguments.screen)
+      text += ",\n \"screen\": " + screenAsJson(result.screen);
     if (arguments.top)
       text += ",\n \"top\": " + topAsJson(result);
     puts((text + "\n}").c_str());
@@ -78,6 +96,16 @@ static void printResult(const EvalArguments &arguments,
          perplexity);
   if (arguments.hash)
     printf("logits hash  %s\n", hash);
+  if (arguments.screen)
+    printf("screen       %llu of %llu positions miss one of the best %lld "
+           "(%llu the best one); %llu logits are wrong; %.1f a position "
+           "computed\n",
+           static_cast<unsigned long long>(result.screen.missedPositions),
+           static_cast<unsigned long long>(result.screen.positions),
+           static_cast<long long>(arguments.screen),
+           static_cast<unsigned long long>(result.screen.missedBest),
+           static_cast<unsigned long long>(result.screen.wrongLogits),
+           computedPerPosition(result.screen));
 }
 
 int evalCommand(const bitnet_model &model, const std::string &program,
@@ -102,6 +130,11 @@ int evalCommand(const bitnet_model &model, const std::string &program,
                 "write JSON with the N best tokens and their logits at every "
                 "position",
                 1, INT32_MAX);
+  if (model.screen_max_k)
+    options.value("--screen", arguments.screen, "K",
+                  "find the K best tokens by the screened head too, and count "
+                  "those it misses",
+                  1, model.screen_max_k);
   options.value("--chunk", arguments.chunk, "N",
                 "tokens per step; the results do not depend on it", 1,
                 INT32_MAX);
@@ -148,7 +181,8 @@ int evalCommand(const bitnet_model &model, const std::string &program,
   if (!session)
     return fail(error);
   EvalResult result;
-  EvalOptions evalOptions{arguments.hash, static_cast<size_t>(arguments.top)};
+  EvalOptions evalOptions{arguments.hash, static_cast<size_t>(arguments.top),
+                          static_cast<uint32_t>(arguments.screen)};
   for (const std::vector<int32_t> &ids : lists)
     if (!evaluate(*session, ids, evalOptions, result, &error))
       return fail(error);

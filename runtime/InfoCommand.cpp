@@ -125,6 +125,9 @@ int infoCommand(const bitnet_model &model, const std::string &program,
   report.number("context_length", model.max_position);
   report.number("weights_bytes", model.weights_end - model.weights_begin);
   report.number("weight_bytes_per_token", model.weight_bytes_per_token);
+  report.number("screened_bytes_per_token", model.screened_bytes_per_token);
+  report.number("screened_row_bytes", model.screened_row_bytes);
+  report.number("screen_max_k", model.screen_max_k);
   report.number("kv_page_tokens", model.kv_page_tokens);
   report.number("kv_page_bytes", model.kv_page_bytes);
   report.number(

@@ -79,6 +79,7 @@ static int generate(const bitnet_model &model, const RunOptions &options,
   Sampler sampler(options.sampler);
   for (int32_t id : ids)
     sampler.accept(id);
+  session->setTopK(logitsNeeded(options.sampler));
   const int32_t sequence = session->createSequence();
   const double start = now();
   statistics.promptTokens = ids.size();

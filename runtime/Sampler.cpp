@@ -7,6 +7,19 @@
 
 namespace bitnet {
 
+static bool penalizes(const SamplerOptions &options) {
+  return options.repeatPenalty != 1.0f && options.repeatLastN != 0;
+}
+
+uint32_t logitsNeeded(const SamplerOptions &options) {
+  if (penalizes(options)) // Any logit may come to the top.
+    return 0;
+  if (!(options.temperature > 0))
+    return 1;
+  return static_cast<uint32_t>(
+      std::clamp<int64_t>(options.topK, 0, UINT32_MAX));
+}
+
 static bool isBetter(const Candidate &a, const Candidate &b) {
   return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
 }
@@ -64,7 +77,7 @@ double Sampler::nextRandom() {
 }
 
 int32_t Sampler::sample(std::span<const float> logits) {
-  if (options.repeatPenalty != 1.0f && options.repeatLastN != 0) {
+  if (penalizes(options)) {
     penalize(logits);
     logits = penalized;
   }

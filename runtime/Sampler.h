@@ -24,6 +24,9 @@ struct SamplerOptions {
   uint64_t seed = 0;
 };
 
+/// How many of the best logits sampling looks at; 0 if it may look at any.
+uint32_t logitsNeeded(const SamplerOptions &options);
+
 /// A token with its logit.
 struct Candidate {
   int32_t id;

@@ -137,7 +137,7 @@ bool Session::append(int32_t sequence, std::span<const int32_t> tokens,
       logitsTokens.push_back(static_cast<int32_t>(count) - 1);
     }
     step({count, static_cast<uint32_t>(logitsTokens.size()), tokens.data(),
-          positions.data(), sequences.data(), logitsTokens.data()});
+          positions.data(), sequences.data(), logitsTokens.data(), topK, 0});
     lengths[sequence] += count;
     tokens = tokens.subspan(count);
     if (done && !done(count))

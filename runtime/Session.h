@@ -62,6 +62,10 @@ public:
   bool append(int32_t sequence, std::span<const int32_t> tokens, Want want,
               std::string *error, const ChunkDone &done = {});
 
+  /// From now on append wants the best `k` logits of a row only, and others may
+  /// be -infinity: quicker with a screened head. 0, as at first: all.
+  void setTopK(uint32_t k) { topK = k; }
+
   /// Runs one batch as it is; its positions must have been made writable by
   /// kv().prepareWrite. For schedulers that mix sequences.
   void step(const bitnet_batch &batch);
@@ -90,6 +94,7 @@ private:
   KVCache cache;
   Memory workspace, logitsMemory;
   bitnet_context context{};
+  uint32_t topK = 0;
   std::vector<uint32_t> lengths;                           ///< By sequence.
   std::vector<int32_t> positions, sequences, logitsTokens; ///< Of one chunk.
 };

@@ -210,6 +210,12 @@ Value Emitter::buffer(Value tensor) {
                 type.getElementType(), get(Env::MaxTokens));
 }
 
+Value Emitter::scratch(Operation *op, ArrayRef<int64_t> shape, Type element) {
+  int64_t slot = op->getAttrOfType<IntegerAttr>(kScratchAttr).getInt();
+  return window(get(Env::Workspace), mul(get(Env::MaxTokens), index(slot)),
+                shape, element, get(Env::MaxTokens));
+}
+
 Value Emitter::codesAsWords(Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
   return window(

@@ -33,6 +33,7 @@ enum class Env : unsigned {
   PagesPerSequence,
   Tokens, ///< in this batch
   LogitRows,
+  TopK,      ///< best logits that are wanted; 0: all
   MaxTokens, ///< capacity of the workspace
   Thread,
   Threads,
@@ -112,6 +113,8 @@ public:
   Value stack(ArrayRef<int64_t> shape);
   /// The buffer of a tensor: rows ?xNpad f32, codes ?xPxKpad i8 and so on.
   Value buffer(Value tensor);
+  /// The memory of `op` beside its results; the first dimension is tokens.
+  Value scratch(Operation *op, ArrayRef<int64_t> shape, Type element);
   /// Codes ?xPxKpad i8 seen as ?xPx(Kpad/4) i32.
   Value codesAsWords(Value tensor);
   /// Byte offset of `weight`'s codes or scales in this instance of its record.
@@ -170,6 +173,8 @@ LogicalResult lowerMatmul(Emitter &e, MatmulOp op);    // Matmul.cpp
 void lowerRope(Emitter &e, RopeOp op);                 // KVCache.cpp
 void lowerKVAppend(Emitter &e, KVAppendOp op);         // Attention.cpp
 void lowerAttention(Emitter &e, AttentionOp op);       // Attention.cpp
+void lowerHeadScreen(Emitter &e, MatmulOp op,
+                     int64_t tokenTile); // HeadScreen.cpp
 
 } // namespace mlir::bitnet
 

@@ -24,6 +24,7 @@
 #include "passes/lower/Matmul.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlir::bitnet;
@@ -159,6 +160,23 @@ LogicalResult mlir::bitnet::lowerMatmul(Emitter &e, MatmulOp op) {
       op.getKernel() ? lookupKernel(*op.getKernel()) : nullptr;
   if (!kernel)
     return op.emitOpError("has no kernel; select kernels first");
+  if (!op.getSketch()) {
+    MatmulLowering(e, op, *kernel).lower();
+    return success();
+  }
+  // Either all logits are wanted or the best few.
+  Value topK = e.get(Env::TopK);
+  Value few = arith::AndIOp::create(
+      e.b, e.loc,
+      arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::ne, topK,
+                            e.index(0)),
+      arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::ule, topK,
+                            e.index(kMaxTopK)));
+  auto either = scf::IfOp::create(e.b, e.loc, few, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(e.b);
+  e.b.setInsertionPointToStart(either.thenBlock());
+  lowerHeadScreen(e, op, kernel->tokenTile);
+  e.b.setInsertionPointToStart(either.elseBlock());
   MatmulLowering(e, op, *kernel).lower();
   return success();
 }

@@ -23,7 +23,7 @@ extern "C" {
 /* "BNET" in a little-endian word. */
 #define BITNET_ABI_MAGIC 0x54454E42u
 /* Raised with every change of the structures below or of step's contract. */
-#define BITNET_ABI_VERSION 1u
+#define BITNET_ABI_VERSION 2u
 /* Required alignment in bytes of workspace, KV pages, weights and logits. */
 #define BITNET_ALIGNMENT 64u
 
@@ -92,6 +92,9 @@ typedef struct bitnet_batch {
   const int32_t *sequence;      /* [num_tokens] row of the page table */
   const int32_t *logits_token;  /* [num_logits] index of the token in this
                                    batch that row r of logits belongs to */
+  uint32_t top_k; /* 0: all logits are wanted. k: the best k of a row are;
+                     others may be -infinity instead (see screen_max_k) */
+  uint32_t reserved;
 } bitnet_batch;
 
 /* Memory that a step works in. Owned by the caller; one step at a time. */
@@ -160,6 +163,15 @@ typedef struct bitnet_model {
 
   uint64_t num_parameters;
   uint64_t weight_bytes_per_token; /* bytes of weights that one decode reads */
+
+  /* A model with a screened head finds up to screen_max_k best logits without
+   * reading all of the head: it then reads screened_bytes_per_token of weights
+   * and screened_row_bytes for every logit that is not -infinity. 0: the model
+   * has no screen and top_k changes nothing. */
+  uint64_t screened_bytes_per_token;
+  uint32_t screened_row_bytes;
+  uint32_t screen_max_k;
+
   uint8_t model_hash[32]; /* SHA-256 of the packed weights */
 
   /* Packed weights inside a linked program. The linker step of bitnetc fills
@@ -183,14 +195,14 @@ typedef struct bitnet_model {
 #define BITNET_ABI_ASSERT _Static_assert
 #endif
 BITNET_ABI_ASSERT(sizeof(bitnet_team) == 16, "bitnet_team layout");
-BITNET_ABI_ASSERT(sizeof(bitnet_batch) == 40, "bitnet_batch layout");
+BITNET_ABI_ASSERT(sizeof(bitnet_batch) == 48, "bitnet_batch layout");
 BITNET_ABI_ASSERT(sizeof(bitnet_context) == 40, "bitnet_context layout");
 BITNET_ABI_ASSERT(offsetof(bitnet_model, vocab_size) == 56, "model layout");
 BITNET_ABI_ASSERT(offsetof(bitnet_model, kv_page_bytes) == 96, "model layout");
-BITNET_ABI_ASSERT(offsetof(bitnet_model, model_hash) == 136, "model layout");
-BITNET_ABI_ASSERT(offsetof(bitnet_model, weights_begin) == 168, "model layout");
-BITNET_ABI_ASSERT(offsetof(bitnet_model, step) == 232, "model layout");
-BITNET_ABI_ASSERT(sizeof(bitnet_model) == 240, "bitnet_model layout");
+BITNET_ABI_ASSERT(offsetof(bitnet_model, model_hash) == 152, "model layout");
+BITNET_ABI_ASSERT(offsetof(bitnet_model, weights_begin) == 184, "model layout");
+BITNET_ABI_ASSERT(offsetof(bitnet_model, step) == 248, "model layout");
+BITNET_ABI_ASSERT(sizeof(bitnet_model) == 256, "bitnet_model layout");
 #undef BITNET_ABI_ASSERT
 
 #ifdef __cplusplus

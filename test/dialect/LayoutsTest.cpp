@@ -31,7 +31,8 @@ std::vector<int8_t> codesFor(Layout layout, Shape shape) {
   for (int8_t &code : codes) {
     state = state * 1664525u + 1013904223u;
     uint32_t bits = state >> 16;
-    code = layout == Layout::U8Row ? static_cast<int8_t>(bits % 255) - 127
+    code = layout == Layout::U8Row   ? static_cast<int8_t>(bits % 255) - 127
+           : layout == Layout::U2R64 ? static_cast<int8_t>(bits % 4) - 2
            : layout == Layout::Trit2R64 || layout == Layout::Trit5R80
                ? static_cast<int8_t>(bits % 3) - 1
            : bits & 1 ? 1
@@ -100,7 +101,7 @@ TEST_P(EveryLayout, FieldsAreSeparate) {
 INSTANTIATE_TEST_SUITE_P(Layouts, EveryLayout,
                          ::testing::Values(Layout::U8Row, Layout::Trit2R64,
                                            Layout::Bit1R16, Layout::Trit5R80,
-                                           Layout::Bit1R64),
+                                           Layout::Bit1R64, Layout::U2R64),
                          [](const auto &info) {
                            return stringifyEnum(info.param).str();
                          });
@@ -112,6 +113,7 @@ TEST(Layouts, Bytes) {
   EXPECT_EQ(codeBytes(Layout::U8Row, 65, 65), 128 * 128);
   EXPECT_EQ(codeBytes(Layout::Trit2R64, 64, 2560), 64 * 2560 / 4);
   EXPECT_EQ(codeBytes(Layout::Trit2R64, 1, 1), 64);
+  EXPECT_EQ(codeBytes(Layout::U2R64, 65, 5), 4 * 64);
   EXPECT_EQ(codeBytes(Layout::Bit1R16, 16, 64), 128);
   EXPECT_EQ(codeBytes(Layout::Bit1R16, 17, 65), 4 * 128);
   EXPECT_EQ(codeBytes(Layout::Bit1R64, 64, 2560), 64 * 2560 / 8);
@@ -123,13 +125,16 @@ TEST(Layouts, Bytes) {
 
 TEST(Layouts, TableIsConsistent) {
   for (Layout layout : {Layout::U8Row, Layout::Trit2R64, Layout::Bit1R16,
-                        Layout::Trit5R80, Layout::Bit1R64}) {
+                        Layout::Trit5R80, Layout::Bit1R64, Layout::U2R64}) {
     const LayoutInfo &info = getLayoutInfo(layout);
     EXPECT_EQ(info.layout, layout);
     EXPECT_EQ(info.groups * 16, info.rowBlock);
     EXPECT_EQ(info.bytesPerStep % 64, 0);
     EXPECT_EQ(kRowPad % info.colStep, 0);
   }
+  EXPECT_EQ(getLayoutInfo(Layout::U8Row).largest(0), 255);
+  EXPECT_EQ(getLayoutInfo(Layout::Trit2R64).largest(3), 2 << 6);
+  EXPECT_EQ(getLayoutInfo(Layout::U2R64).largest(3), 3 << 6);
 }
 
 /// Row 64 + 35, column 6: rows are padded to 64 bytes.
@@ -175,6 +180,16 @@ TEST(Layouts, Bit1R64IsAsDrawn) {
   packCodes(Layout::Bit1R64, codes, 128, 16, bytes);
   for (size_t i = 0; i < bytes.size(); ++i)
     EXPECT_EQ(bytes[i], i == 3 * 64 + 3 * 4 + 2 ? 0b01000100 : 0) << i;
+}
+
+TEST(Layouts, U2R64IsAsDrawn) {
+  std::vector<int8_t> codes(128 * 8, -2);
+  codes[(64 + 35) * 8 + 6] = 1;
+  codes[(64 + 19) * 8 + 6] = -1;
+  std::vector<uint8_t> bytes(codeBytes(Layout::U2R64, 128, 8));
+  packCodes(Layout::U2R64, codes, 128, 8, bytes);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    EXPECT_EQ(bytes[i], i == 3 * 64 + 3 * 4 + 2 ? 0b00110100 : 0) << i;
 }
 
 /// Row 16 + 3, column 64 + 10: block 1, step 1, word 3, bit 10.

@@ -74,6 +74,34 @@ TEST(Eval, LongTextsAreCutIntoWindows) {
   EXPECT_NEAR(result.nllSum, sum, 1e-9);
 }
 
+TEST(Eval, ComparesTheScreenedHead) {
+  const auto ids = someTokens(25);
+  std::string error;
+  EvalResult result, plain;
+  auto session =
+      Session::create(program_model, {.threads = 2, .maxTokens = 7}, &error);
+  ASSERT_TRUE(evaluate(*session, ids, {.hashLogits = true, .screenTop = 20},
+                       result, &error));
+  ASSERT_TRUE(evaluate(*session, ids, {.hashLogits = true}, plain, &error));
+  EXPECT_EQ(result.logitsHash, plain.logitsHash);
+  EXPECT_EQ(result.nllSum, plain.nllSum);
+  EXPECT_EQ(result.screen.positions, 25u);
+  EXPECT_EQ(result.screen.missedPositions, 0u);
+  EXPECT_EQ(result.screen.wrongLogits, 0u);
+  EXPECT_GT(result.screen.computed, 25u * 90);
+  EXPECT_LT(result.screen.computed, 25u * 170);
+  EXPECT_EQ(plain.screen.positions, 0u);
+
+  ScreenResult missed;
+  compareScreened(std::vector<float>{1, 4, 3, 2},
+                  std::vector<float>{1, -HUGE_VALF, 3, 2.5f}, 2, missed);
+  EXPECT_EQ(missed.missedBest, 1u);
+  EXPECT_EQ(missed.missedPositions, 1u);
+  EXPECT_EQ(missed.missedTokens, 1u);
+  EXPECT_EQ(missed.wrongLogits, 1u);
+  EXPECT_EQ(missed.computed, 3u);
+}
+
 TEST(Eval, KnowsTheStory) {
   std::vector<int32_t> ids = {beginToken};
   for (unsigned char c : story)

@@ -2,6 +2,7 @@
 
 #include "FakeModel.h"
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <unistd.h>
@@ -104,9 +105,13 @@ static void fakeStep(const bitnet_model *model, const bitnet_context *context,
                   uint32_t{bitnet::test::firstByteToken}
             : bitnet::test::endToken;
     float *out = logits + static_cast<size_t>(row) * model->logits_stride;
-    for (uint32_t id = thread; id < model->vocab_size; id += threads)
+    for (uint32_t id = thread; id < model->vocab_size; id += threads) {
       out[id] = static_cast<float>(mix(history, id) >> 40) * 0x1p-24f +
                 (id == wanted ? 20.0f : 0.0f);
+      // Half of the vocabulary is more than the best screen_max_k.
+      if (batch->top_k && batch->top_k <= model->screen_max_k && out[id] < 0.5f)
+        out[id] = -HUGE_VALF;
+    }
   }
 }
 
@@ -134,6 +139,9 @@ static bitnet_model makeModel() {
   m.workspace_bytes_per_token = 64;
   m.num_parameters = 64;
   m.weight_bytes_per_token = sizeof(weights);
+  m.screened_bytes_per_token = sizeof(weights) / 2;
+  m.screened_row_bytes = 1;
+  m.screen_max_k = 64;
   m.weights_begin = reinterpret_cast<uintptr_t>(weights);
   m.weights_end = m.weights_begin + sizeof(weights);
   m.tokenizer = {fake_blob, static_cast<uint64_t>(fake_blob_end - fake_blob)};

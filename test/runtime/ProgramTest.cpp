@@ -264,7 +264,19 @@ TEST(Program, BenchMeasures) {
   }
   EXPECT_GT(bench.at("peak_memory_bytes"), 100000);
   EXPECT_EQ(bench.at("weight_bytes_per_token"), 64);
+  // The sampler of run takes the best 40, which the fake model screens.
+  EXPECT_EQ(bench.at("head_screened"), true);
+  double computed = bench.at("logits_computed_per_step");
+  EXPECT_GT(computed, 90);
+  EXPECT_LT(computed, 170);
+  EXPECT_EQ(bench.at("bytes_read_per_step"), 32 + computed);
   EXPECT_EQ(bench.at("prompt_tokens"), 10);
+  r = runProgram(
+      {"bench", "--json", "--top-k", "0", "--gen", "4", "--repeat", "1"});
+  const json all = json::parse(r.out);
+  EXPECT_EQ(all.at("head_screened"), false);
+  EXPECT_EQ(all.at("logits_computed_per_step"), 264);
+  EXPECT_EQ(all.at("bytes_read_per_step"), 64);
   r = runProgram({"bench", "--repeat", "1"});
   EXPECT_EQ(r.exit, 0);
   EXPECT_NE(r.out.find("tokens/s"), std::string::npos);
@@ -335,6 +347,15 @@ TEST(Program, EvalScores) {
   EXPECT_EQ(top.at("top").size(), story.size() + 1);
   EXPECT_EQ(top.at("top")[0].size(), 3u);
   EXPECT_EQ(top.at("top")[0][0][0], 'O' + firstByteToken);
+
+  const json screen = json::parse(runProgram({"eval", "--ids", ids.path,
+                                              "--screen", "5", "--json"})
+                                      .out)
+                          .at("screen");
+  EXPECT_EQ(screen.at("positions"), story.size() + 1);
+  EXPECT_EQ(screen.at("missed_positions"), 0);
+  EXPECT_EQ(screen.at("wrong_logits"), 0);
+  EXPECT_EQ(runProgram({"eval", "--ids", ids.path, "--screen", "65"}).exit, 2);
 
   r = runProgram({"eval", "--ids", ids.path, "--ctx", "20"});
   EXPECT_NE(r.out.find("windows of 20 tokens: 3"), std::string::npos) << r.out;

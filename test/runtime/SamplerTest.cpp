@@ -113,6 +113,41 @@ TEST(Sampler, SurvivesNanAndInfinity) {
   EXPECT_EQ(sampler.sample(std::vector<float>{-inf, 2, -inf}), 1);
 }
 
+TEST(Sampler, SaysHowManyLogitsItNeeds) {
+  SamplerOptions options;
+  EXPECT_EQ(logitsNeeded(options), 40u);
+  options.topK = 0;
+  EXPECT_EQ(logitsNeeded(options), 0u);
+  options.topK = -3;
+  EXPECT_EQ(logitsNeeded(options), 0u);
+  options.temperature = 0;
+  EXPECT_EQ(logitsNeeded(options), 1u);
+  options.repeatPenalty = 1.1f;
+  EXPECT_EQ(logitsNeeded(options), 0u);
+  options.repeatLastN = 0;
+  EXPECT_EQ(logitsNeeded(options), 1u);
+}
+
+/// Nothing but the best logits is looked at: the same tokens without the rest.
+TEST(Sampler, TheNeededLogitsAreEnough) {
+  std::vector<float> logits(300), few(300, -HUGE_VALF);
+  for (size_t i = 0; i < logits.size(); ++i)
+    logits[i] = static_cast<float>(i * 7919 % 300) * 0.01f;
+  for (float temperature : {0.0f, 0.9f}) {
+    SamplerOptions options;
+    options.temperature = temperature;
+    options.topK = 7;
+    std::vector<Candidate> best;
+    bestTokens(logits, logitsNeeded(options), best);
+    std::fill(few.begin(), few.end(), -HUGE_VALF);
+    for (const Candidate &candidate : best)
+      few[candidate.id] = candidate.logit;
+    Sampler all(options), some(options);
+    for (int i = 0; i < 50; ++i)
+      ASSERT_EQ(all.sample(logits), some.sample(few));
+  }
+}
+
 TEST(BestTokens, OrderedWithTiesByIdAndNanLast) {
   std::vector<Candidate> best;
   bestTokens(std::vector<float>{1, 5, NAN, 5, 3}, 4, best);

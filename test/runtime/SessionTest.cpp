@@ -1,5 +1,6 @@
 #include "runtime/Session.h"
 #include "FakeModel.h"
+#include <cmath>
 #include <gtest/gtest.h>
 #include <numeric>
 
@@ -63,6 +64,27 @@ TEST(Session, AllLogitsAreThoseOfOneByOne) {
         return true;
       }));
   EXPECT_EQ(position, ids.size());
+}
+
+TEST(Session, TopKLeavesTheBestLogits) {
+  const auto ids = someTokens(9);
+  std::string error;
+  auto session = makeSession({.threads = 2});
+  int32_t s = session->createSequence();
+  ASSERT_TRUE(session->append(s, ids, Session::Want::Last, &error));
+  const std::vector<float> all = lastLogits(*session);
+  for (uint32_t k : {40u, 65u, 0u}) { // The fake model screens up to 64.
+    session->truncate(s, 0);
+    session->setTopK(k);
+    ASSERT_TRUE(session->append(s, ids, Session::Want::Last, &error));
+    size_t different = 0;
+    for (size_t id = 0; id < all.size(); ++id)
+      if (float logit = session->logits()[id]; logit != all[id]) {
+        ++different;
+        EXPECT_EQ(logit, -HUGE_VALF);
+      }
+    EXPECT_EQ(different > 0, k == 40) << k;
+  }
 }
 
 TEST(Session, ForkContinuesLikeTheWholeText) {

@@ -222,6 +222,37 @@ TEST_F(Packer, EmbeddingsAreQuantisedByRow) {
         << i;
 }
 
+/// A sketch is made of the int8 codes, and its steps and errors count in the
+/// units of the tensor.
+TEST_F(Packer, SketchesAreDerivedFromEmbeddings) {
+  tensors.push_back(floatTensor("embed", {70, 8}, [](size_t i) {
+    // 127 and 42 times row / 127: levels of a step of 2 / 3 * row.
+    float size = i % 2 ? 1.0f : 42.0f / 127;
+    return (i / 8) * (i % 4 < 2 ? size : -size);
+  }));
+  pack(R"mlir(
+bitnet.record @globals count 1 attributes {offset = 0 : i64, stride = 1280 : i64} {
+  bitnet.weight @sketch quant sketch shape [70, 8] scale_rows 70
+    source "@sketch:embed" layout u2_r64 at 0 scale_at 256
+}
+)mlir");
+  llvm::ArrayRef<uint8_t> codes(bytes.data(), 256);
+  const int8_t expected[] = {0, 1, -1, -2};
+  for (int row : {1, 2, 63, 64, 69}) {
+    for (int col = 0; col < 8; ++col)
+      EXPECT_EQ(unpackCode(Layout::U2R64, codes, 70, 8, row, col),
+                expected[col % 4])
+          << row << "," << col;
+    EXPECT_NEAR(floatAt(256 + 4 * row), 2.0f / 3 * row, 0.01f * row);
+    float error = floatAt(256 + 4 * (128 + row));
+    EXPECT_GT(error, 0.1f * row);
+    EXPECT_LT(error, 0.3f * row);
+  }
+  EXPECT_EQ(floatAt(256), 0.0f);
+  EXPECT_TRUE(zeros(256 + 4 * 70, 256 + 4 * 128));
+  EXPECT_TRUE(zeros(256 + 4 * 198, 1280));
+}
+
 TEST_F(Packer, LargeEmbeddingsAreCutIntoBlocks) {
   tensors.push_back(floatTensor("embed", {2100, 3}, [](size_t i) {
     return static_cast<float>(i / 3 % 2 ? 127 : i % 128);

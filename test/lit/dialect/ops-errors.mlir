@@ -577,3 +577,57 @@ func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
   %0 = bitnet.linear %x, @layer::@w input int16 range signed128 : tensor<?x64xf32> -> tensor<?x64xf32>
   return %0 : tensor<?x64xf32>
 }
+
+// -----
+
+bitnet.record @layer count 1 {
+  // expected-error @+1 {{a sketch needs scale_rows 64 and no groups}}
+  bitnet.weight @w quant sketch shape [64, 64] source "w"
+}
+
+// -----
+
+// A sketch is looked at before a product, never multiplied for its own sake.
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant sketch shape [64, 64] scale_rows 64 source "w"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{integer input does not multiply with sketch weight @layer::@w}}
+  %0 = bitnet.linear %x, @layer::@w input int16 : tensor<?x64xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant int8 shape [64, 64] scale_rows 64 source "w"
+}
+func.func @f(%q: tensor<?x2x64xi8>, %s: tensor<?xf32>, %sum: tensor<?x2xi32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{sketch @layer::@w is not a sketch}}
+  %0 = bitnet.matmul %q scale %s sum %sum, [@layer::@w] sketch @layer::@w z 6.0 : (tensor<?x2x64xi8>, tensor<?xf32>, tensor<?x2xi32>) -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant int8 shape [64, 64] scale_rows 64 source "w"
+  bitnet.weight @k quant sketch shape [128, 64] scale_rows 128 source "@sketch:w"
+}
+func.func @f(%q: tensor<?x2x64xi8>, %s: tensor<?xf32>, %sum: tensor<?x2xi32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{sketch @layer::@k of shape [128, 64] needs an int8 weight of this shape and two planes of input}}
+  %0 = bitnet.matmul %q scale %s sum %sum, [@layer::@w] sketch @layer::@k z 6.0 : (tensor<?x2x64xi8>, tensor<?xf32>, tensor<?x2xi32>) -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant int8 shape [64, 64] scale_rows 64 source "w"
+  bitnet.weight @k quant sketch shape [64, 64] scale_rows 64 source "@sketch:w"
+}
+func.func @f(%q: tensor<?x2x64xi8>, %s: tensor<?xf32>, %sum: tensor<?x2xi32>, %x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{a sketch goes with one weight and no residual}}
+  %0 = bitnet.matmul %q scale %s sum %sum, [@layer::@w] residual %x sketch @layer::@k z 6.0 : (tensor<?x2x64xi8>, tensor<?xf32>, tensor<?x2xi32>, tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
