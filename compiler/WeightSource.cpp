@@ -142,7 +142,7 @@ llvm::Error WeightSource::readInt8(
 WeightSource::Scales WeightSource::packInt8(Sink sink) {
   std::vector<float> all;
   if (llvm::Error error =
-          readInt8(name, [&](ArrayRef<int8_t> codes, ArrayRef<float> scales) {
+          readInt8(tensor, [&](ArrayRef<int8_t> codes, ArrayRef<float> scales) {
             Bytes packed(codeBytes(layout, scales.size(), cols));
             packCodes(layout, codes, scales.size(), cols, packed);
             sink(std::move(packed));
@@ -158,7 +158,7 @@ WeightSource::Scales WeightSource::packSketch(Sink sink) {
   std::vector<float> steps, errors;
   std::vector<int8_t> sketch;
   if (llvm::Error error =
-          readInt8(StringRef(name).substr(kSketchOf.size()),
+          readInt8(StringRef(tensor).substr(kSketchOf.size()),
                    [&](ArrayRef<int8_t> codes, ArrayRef<float> scales) {
                      sketch.resize(codes.size());
                      for (size_t r = 0; r < scales.size(); ++r) {
@@ -183,6 +183,10 @@ WeightSource::Scales WeightSource::packLinear(Sink sink) {
   auto source = quantizedSource(model, tensor);
   if (!source)
     return error("is not a linear of this model");
+  if (source->rows != rows || source->cols != cols)
+    return error("expected shape [" + Twine(rows) + ", " + Twine(cols) +
+                 "], found [" + Twine(source->rows) + ", " +
+                 Twine(source->cols) + "]");
   const bool oneScale = source->quant.scale == ScaleKind::Tensor;
   const bool parts = !weight.getSource().contains("{}") &&
                      source->quant.packing != Packing::Master;
@@ -192,10 +196,6 @@ WeightSource::Scales WeightSource::packLinear(Sink sink) {
     auto matrix = reader.readLinear(tensor, first, first + count);
     if (!matrix)
       return matrix.takeError();
-    if (matrix->rows != count || matrix->cols != cols)
-      return error("expected shape [" + Twine(count) + ", " + Twine(cols) +
-                   "], found [" + Twine(matrix->rows) + ", " +
-                   Twine(matrix->cols) + "]");
     Bytes packed(codeBytes(layout, count, cols));
     packCodes(layout, matrix->codes, count, cols, packed);
     sink(std::move(packed));

@@ -197,10 +197,6 @@ bool sentencepiece::makeSpec(const Fields &model, TokenizerSpec &spec,
                              std::string &error) {
   static constexpr const char *types[] = {"unknown", "unigram", "BPE", "word",
                                           "char"};
-  if (!model.charsmap.empty() && !bitnet::isCharsmap(model.charsmap)) {
-    error = "the precompiled charsmap of the SentencePiece model is damaged";
-    return false;
-  }
   const bool isUnigram = model.modelType == Unigram;
   if (!isUnigram && model.modelType != Bpe) {
     error = std::string("SentencePiece model type '") +

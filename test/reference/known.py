@@ -66,5 +66,34 @@ def decoding(tokenizer, ids, theirs, ours):
     return None
 
 
+# What @huggingface/jinja does otherwise than Jinja2, for which templates are
+# written: (what it or bitnetc says, why).
+JAVASCRIPT = (
+    (r"Unknown \w+ filter: ", "it lacks a filter"),
+    (r"Cannot apply filter ", "its filters refuse null and undefined values"),
+    (r"Expected iterable or object type in for loop: got Undefined",
+     "it does not loop over undefined values"),
+    (r"Cannot access property with non-string: got Undefined",
+     "it refuses an undefined key"),
+    (r"has no element 0", "it lets a list be empty where Jinja2 does not"),
+    (r"can only concatenate str", "it joins texts with dictionaries"),
+)
+
+
 def rendering(reference, template, variables, theirs, ours):
+    if reference != "jinja.js":
+        return None
+    message = theirs.get("error") or ours.get("error")
+    if message:
+        for pattern, reason in JAVASCRIPT:
+            if re.search(pattern, message):
+                return "jinja.js: " + reason
+        return None
+
+    def letters(text):
+        return "".join(c for c in text
+                       if not c.isspace() and c not in "\ufeff")
+    if letters(theirs["text"]) == letters(ours["text"]):
+        return ("jinja.js: lstrip and rstrip ignore their argument, and white "
+                "space is JavaScript's, without U+0085 and with U+FEFF")
     return None
