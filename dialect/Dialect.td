@@ -78,7 +78,8 @@ def BitNet_Layout : BitNet_Enum<"Layout", "how a weight lies in memory (Layouts.
   I32EnumAttrCase<"U8R64", 1, "u8_r64">,
   I32EnumAttrCase<"Trit2R64", 2, "trit2_r64">,
   I32EnumAttrCase<"Bit1R16", 3, "bit1_r16">,
-  I32EnumAttrCase<"Trit5R80", 4, "trit5_r80">
+  I32EnumAttrCase<"Trit5R80", 4, "trit5_r80">,
+  I32EnumAttrCase<"Bit1R64", 5, "bit1_r64">
 ]>;
 def BitNet_LayoutAttr : EnumAttr<BitNet_Dialect, BitNet_Layout, "layout">;
 

@@ -72,8 +72,9 @@ LogicalResult Interpreter::eval(DequantizeOp op, Frame &frame) {
   const Tensor *scale = op.getScale() ? &frame.values[op.getScale()] : nullptr;
   WeightOp weight = lookupWeight(op, op.getWeight());
   bool grouped = weight.getGroup() != 0;
-  if (grouped ? !scale || dots.shape[1] != weight.getGroups()
-              : dots.shape[1] < 1 || dots.shape[1] > (scale ? 2 : 1))
+  int64_t planes = dots.shape[1] / weight.getGroups();
+  if (dots.shape[1] % weight.getGroups() || planes < 1 ||
+      planes > (scale ? 2 : 1) || (grouped && !scale))
     return op.emitOpError("has no meaning for ")
            << dots.shape[1] << " planes " << (scale ? "with" : "without")
            << " a token scale";

@@ -44,9 +44,13 @@ Tensor scalar::embed(ArrayRef<int32_t> tokens, const MatrixView &weight,
                      int64_t width) {
   Tensor::Floats out;
   out.reserve(tokens.size() * width);
+  int64_t rows = weight.codes.size() / width;
+  // One scale for all, one a row, or several.
+  int64_t perRow = weight.scales.size() == 1 ? 0 : weight.scales.size() / rows;
   for (int32_t token : tokens)
-    for (int8_t code : weight.codes.slice(token * width, width))
-      out.push_back(static_cast<float>(code) * scaleOf(weight.scales, token));
+    for (int64_t i = 0; i < width; ++i)
+      out.push_back(static_cast<float>(weight.codes[token * width + i]) *
+                    weight.scales[token * perRow + i * perRow / width]);
   return Tensor::of({static_cast<int64_t>(tokens.size()), width},
                     std::move(out));
 }
@@ -210,17 +214,28 @@ Tensor scalar::dot(const Tensor &input, ArrayRef<int8_t> weight, int64_t n,
   return Tensor::of({rows, planes * groups, n}, std::move(out));
 }
 
+/// The value of one or two planes of dots, `apart` from each other.
+static float joinPlanes(const int32_t *dots, int64_t planes, int64_t apart) {
+  float value = static_cast<float>(dots[0]);
+  if (planes == 1)
+    return value;
+  float high = value * 256.0f;
+  return high + static_cast<float>(dots[apart]);
+}
+
 /// Every group has its own scale in each row; their sum runs in rising order.
 static Tensor dequantizeGroups(const Tensor &dots, const Tensor &tokenScale,
                                ArrayRef<float> scales) {
   const auto &in = std::get<Tensor::Ints>(dots.data);
-  int64_t rows = dots.rows(), groups = dots.shape[1], n = dots.shape[2];
+  int64_t rows = dots.rows(), n = dots.shape[2], groups = scales.size() / n;
+  int64_t planes = dots.shape[1] / groups;
   Tensor::Floats out(rows * n);
   for (int64_t t = 0; t < rows; ++t)
     for (int64_t i = 0; i < n; ++i) {
       float value = 0.0f;
       for (int64_t g = 0; g < groups; ++g) {
-        float product = static_cast<float>(in[(t * groups + g) * n + i]) *
+        float product = joinPlanes(&in[(t * planes * groups + g) * n + i],
+                                   planes, groups * n) *
                         scales[i * groups + g];
         value += product;
       }
@@ -238,12 +253,7 @@ Tensor scalar::dequantize(const Tensor &dots, const Tensor *tokenScale,
   Tensor::Floats out(rows * n);
   for (int64_t t = 0; t < rows; ++t)
     for (int64_t i = 0; i < n; ++i) {
-      const int32_t *d = &in[t * planes * n + i];
-      float value = static_cast<float>(d[0]);
-      if (planes == 2) {
-        float high = value * 256.0f;
-        value = high + static_cast<float>(d[n]);
-      }
+      float value = joinPlanes(&in[t * planes * n + i], planes, n);
       float scale = scaleOf(scales, i);
       if (tokenScale)
         scale = scale * tokenScale->floats()[t];

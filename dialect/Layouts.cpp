@@ -10,12 +10,13 @@ using namespace mlir::bitnet;
 
 // In the order of the enumeration.
 static constexpr LayoutInfo kLayouts[] = {
-    //                 rows cols bytes groups zero bits
-    {Layout::F32, 1, 1, 4, 1, 0, 0},
-    {Layout::U8R64, 64, 4, 256, 4, 128, 0},
-    {Layout::Trit2R64, 64, 4, 64, 4, 1, 2},
-    {Layout::Bit1R16, 16, 64, 128, 1, 0, 0},
-    {Layout::Trit5R80, 80, 4, 64, 5, 1, 0},
+    //                rows cols bytes groups spacing zero bits
+    {Layout::F32, 1, 1, 4, 1, 1, 0, 0},
+    {Layout::U8R64, 64, 4, 256, 4, 1, 128, 0},
+    {Layout::Trit2R64, 64, 4, 64, 4, 1, 1, 2},
+    {Layout::Bit1R16, 16, 64, 128, 1, 1, 0, 0},
+    {Layout::Trit5R80, 80, 4, 64, 5, 1, 1, 0},
+    {Layout::Bit1R64, 64, 8, 64, 4, 2, 1, 1},
 };
 
 const LayoutInfo &mlir::bitnet::getLayoutInfo(Layout layout) {
@@ -40,7 +41,7 @@ int64_t mlir::bitnet::scaleBytes(WeightOp weight) {
 }
 
 namespace {
-/// Where a code lies: byte and shift. For bit1_r16 the shift is of one bit.
+/// Where a code lies: byte and shift of its lowest bit.
 struct Place {
   int64_t byte;
   int shift;
@@ -57,9 +58,9 @@ static Place placeOf(const LayoutInfo &info, int64_t k, int64_t row,
     return {step + r * 8 + c / 8, static_cast<int>(c % 8)};
   int64_t group = r / 16, lane = r % 16;
   if (info.bytesPerStep == 64) // All groups in one byte.
-    return {step + lane * info.colStep + c,
-            static_cast<int>(group * info.fieldBits)};
-  return {step + group * 64 + lane * info.colStep + c, 0};
+    return {step + lane * 4 + c % 4,
+            static_cast<int>(c / 4 * info.partBits() + group * info.fieldBits)};
+  return {step + group * 64 + lane * 4 + c, 0};
 }
 
 //===----------------------------------------------------------------------===//
@@ -126,6 +127,26 @@ static void packTrit2R64(const BlockRows &block, int64_t k, uint8_t *out) {
   }
 }
 
+/// Bit 7 of each of eight bytes: whether the code there is greater than zero.
+static uint64_t positive(uint64_t codes) {
+  constexpr uint64_t kLow = 0x7f7f7f7f7f7f7f7fu;
+  return ((codes & kLow) + kLow) & ~codes & ~kLow;
+}
+
+static void packBit1R64(const BlockRows &block, int64_t k, uint8_t *out) {
+  for (int64_t lane = 0; lane < 16; ++lane) {
+    uint8_t *at = out + lane * 4;
+    for (int64_t col = 0; col < k; col += 8, at += 64) {
+      uint64_t fields = 0; // Byte c + 4h has the bits of part h.
+      for (int64_t group = 0; group < 4; ++group)
+        fields |= positive(loadCodes<uint64_t>(block.rows[16 * group + lane], k,
+                                               col)) >>
+                  (7 - group);
+      storeWord(at, static_cast<uint32_t>(fields | fields >> 28));
+    }
+  }
+}
+
 static void packTrit5R80(const BlockRows &block, int64_t k, uint8_t *out) {
   constexpr uint32_t kFactors[] = {84, 28, 1, 3, 9};
   for (int64_t lane = 0; lane < 16; ++lane) {
@@ -149,10 +170,8 @@ static int8_t tritOf(unsigned byte, int64_t g) {
 
 /// One bit per code, lowest first: 1 where it is greater than zero.
 static uint8_t positiveBits(uint64_t codes) {
-  constexpr uint64_t kLow = 0x7f7f7f7f7f7f7f7fu;
-  uint64_t positive = ((codes & kLow) + kLow) & ~codes & ~kLow;
   // The multiplication moves the bit of byte i to bit 56 + i.
-  return ((positive >> 7) * 0x0102040810204080u) >> 56;
+  return ((positive(codes) >> 7) * 0x0102040810204080u) >> 56;
 }
 
 static void packBit1R16(const BlockRows &block, int64_t k, uint8_t *out) {
@@ -169,8 +188,8 @@ static void packBit1R16(const BlockRows &block, int64_t k, uint8_t *out) {
 
 // In the order of the enumeration: writes one block of rows.
 using BlockPacker = void (*)(const BlockRows &, int64_t k, uint8_t *out);
-static constexpr BlockPacker kPackers[] = {nullptr, packU8R64, packTrit2R64,
-                                           packBit1R16, packTrit5R80};
+static constexpr BlockPacker kPackers[] = {
+    nullptr, packU8R64, packTrit2R64, packBit1R16, packTrit5R80, packBit1R64};
 
 void mlir::bitnet::packCodes(Layout layout, ArrayRef<int8_t> codes, int64_t n,
                              int64_t k, MutableArrayRef<uint8_t> out) {
@@ -196,6 +215,7 @@ int8_t mlir::bitnet::unpackCode(Layout layout, ArrayRef<uint8_t> bytes,
   if (layout == Layout::Trit5R80)
     return tritOf(byte, row % info.rowBlock / 16);
   unsigned mask = info.fieldBits ? (1u << info.fieldBits) - 1 : 255u;
-  return static_cast<int8_t>(static_cast<int>(byte & mask) -
+  return static_cast<int8_t>(static_cast<int>(byte & mask) *
+                                 static_cast<int>(info.spacing) -
                              static_cast<int>(info.zeroPoint));
 }

@@ -18,12 +18,19 @@
 //              bits 7 6 | 5 4 | 3 2 | 1 0     field g = code(16g + r, c) + 1
 //               row 48+r 32+r  16+r   r       in {0, 1, 2}
 //
-// trit5_r80  step = 80 rows x 4 columns, 64 bytes: five trits to a byte, 1.6 bits
-//            a weight; byte [lane r][column c], with t_g = code(16g + r, c) + 1:
+// trit5_r80  step = 80 rows x 4 columns, 64 bytes: five trits to a byte, 1.6
+// bits
+//            a weight; byte [lane r][column c], with t_g = code(16g + r, c) +
+//            1:
 //
 //              28 (3 t_0 + t_1) + t_2 + 3 t_3 + 9 t_4     in 0 .. 250
 //
 //            28 = 32 - 4 is what makes it cheap to take apart (unpack_trit5).
+// bit1_r64   step = 64 rows x 8 columns, 64 bytes; byte [lane r][column c < 4]:
+//
+//              bit 4h + g = 1 where code(16g + r, c + 4h) is +1, h in {0, 1}
+//
+//            Pad bits are 0.
 // bit1_r16   step = 16 rows x 64 columns, 128 bytes: word [lane r] holds
 //            columns 0..63 of row r, lowest bit first, 1 for +1. Pad bits are
 //            0.
@@ -47,12 +54,22 @@ struct LayoutInfo {
   int64_t colStep;      ///< columns of a step
   int64_t bytesPerStep; ///< bytes of one step of one block
   int64_t groups;       ///< groups of 16 rows in a step
-  int64_t zeroPoint;    ///< what is added to a code before it is stored
+  int64_t spacing;      ///< code = stored field * spacing - zeroPoint
+  int64_t zeroPoint;    ///< (not of bit1_r16, whose words are not fields)
   int64_t fieldBits;    ///< between groups inside a byte; 0: no bits apart
 
-  /// The largest value of a stored code, in place: of field g, unshifted.
+  /// A byte holds `parts` columns, 4 apart: those of part h lie above the
+  /// fields of all groups of part h - 1.
+  int64_t parts() const { return colStep / 4; }
+  int64_t partBits() const { return groups * fieldBits; }
+  /// The largest value of a stored field, in place: of group g, unshifted.
   int64_t largest(int64_t g) const {
-    return fieldBits ? (2 * zeroPoint) << (g * fieldBits) : 2 * zeroPoint - 1;
+    return fieldBits ? (2 * zeroPoint / spacing) << (g * fieldBits)
+                     : 2 * zeroPoint - 1;
+  }
+  /// Whether pad rows have a weight that is not zero.
+  bool padsAreNegative() const {
+    return layout == Layout::Bit1R16 || spacing > 1;
   }
 };
 

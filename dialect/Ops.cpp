@@ -103,8 +103,8 @@ LogicalResult WeightOp::verify() {
     return emitOpError("scale_rows must be 1 or ")
            << getRows() << ", is " << getScaleRows();
   if (int64_t group = getGroup()) {
-    if (group < 4 || group % 4 || getCols() % group)
-      return emitOpError("group must be a multiple of 4 that divides ")
+    if (group < 8 || group % 8 || getCols() % group)
+      return emitOpError("group must be a multiple of 8 that divides ")
              << getCols() << " columns, is " << group;
     if (getScaleRows() != static_cast<uint64_t>(getRows()))
       return emitOpError("groups need scale_rows ") << getRows();
@@ -122,11 +122,9 @@ LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &) {
   WeightOp weight = lookupWeight(*this, getWeight());
   if (!weight)
     return emitOpError() << "weight " << getWeight() << " does not exist";
-  if (weight.getQuant() != WeightQuant::Int8)
-    return emitOpError() << "weight " << getWeight() << " must be int8, is "
-                         << stringifyEnum(weight.getQuant());
-  if (weight.getGroup())
-    return emitOpError() << "weight " << getWeight() << " must have no groups";
+  if (weight.getQuant() == WeightQuant::Float)
+    return emitOpError() << "weight " << getWeight()
+                         << " must be int8, ternary or binary, is float";
   return checkMatrix(*this, getWeight(), weight.getRows(), lastDim(getType()));
 }
 
@@ -157,10 +155,6 @@ LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &) {
   if (failed(checkMatrix(*this, getWeight(), lastDim(getType()),
                          lastDim(getInput().getType()))))
     return failure();
-  if (getInputQuant() == InputQuant::Int16 &&
-      lookupWeight(*this, getWeight()).getGroup())
-    return emitOpError() << "groups of weight " << getWeight()
-                         << " take one plane of codes";
   return checkKinds(*this, getWeight(), getInputQuant() == InputQuant::Sign);
 }
 
@@ -284,10 +278,6 @@ static LogicalResult checkDot(Operation *op, Type input, SymbolRefAttr ref,
   int64_t k = bits ? weight.getCols() : lastDim(input);
   if (failed(checkMatrix(op, ref, n, k)))
     return failure();
-  if (weight.getGroup() && !bits &&
-      cast<RankedTensorType>(input).getShape()[1] != 1)
-    return op->emitOpError()
-           << "groups of weight " << ref << " take one plane of codes";
   return checkKinds(op, ref, bits);
 }
 

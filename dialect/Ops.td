@@ -70,7 +70,7 @@ def BitNet_WeightOp : BitNet_Op<"weight", [
     names the tensor in the model's files; `{}` stands for the instance.
     Quantised matrices carry `scale_rows` scales, 1 or N. With `group` g every g
     columns of a row share a scale of their own (`[N, K/g]` scales, g a multiple
-    of 4 that divides K); `half_scales` says that all of them are f16 numbers,
+    of 8 that divides K); `half_scales` says that all of them are f16 numbers,
     and they are stored so. `positive` says that every element of a vector is
     known to be greater than zero.
 
@@ -108,6 +108,10 @@ def BitNet_WeightOp : BitNet_Op<"weight", [
 
 def BitNet_EmbedOp : BitNet_WeightUser<"embed", [Pure]> {
   let summary = "rows of the embedding matrix for the tokens of the batch";
+  let description = [{
+    Every element is f32(code) * scale: the scale of the matrix, of the row, or
+    of the element's group of columns.
+  }];
   let arguments = (ins SymbolRefAttr:$weight);
   let results = (outs BitNet_Rows:$result);
   let assemblyFormat = "$weight attr-dict `:` type($result)";
@@ -295,8 +299,9 @@ def BitNet_PackOp : BitNet_Op<"pack", [Pure]> {
 def BitNet_DotOp : BitNet_WeightUser<"dot", [Pure]> {
   let summary = "exact integer dot products with every row of a weight";
   let description = [{
-    Codes: sum_k w q for every plane, or, where the weight has groups (one
-    plane then), for every group of columns. Packed bits: K - 2 popcount(w xor q).
+    Codes: sum_k w q for every plane, and in each, where the weight has groups,
+    for every group of columns ([planes][groups]). Packed bits:
+    K - 2 popcount(w xor q).
   }];
   let arguments = (ins AnyTypeOf<[BitNet_Codes, BitNet_Packed]>:$input,
                        SymbolRefAttr:$weight);
@@ -311,8 +316,8 @@ def BitNet_DequantizeOp : BitNet_WeightUser<"dequantize", [Pure]> {
   let description = [{
     One plane: y = f32(d) * (weight_scale * token_scale). Two planes:
     y = (f32(d_0) * 256 + f32(d_1)) * (…). Without a token scale (bits):
-    y = f32(d) * weight_scale. Groups: y = (sum_g f32(d_g) * scale_g) *
-    token_scale, groups in rising order.
+    y = f32(d) * weight_scale. Groups: y = (sum_g v_g * scale_g) * token_scale,
+    groups in rising order, v_g = f32(d_g) or f32(d_g0) * 256 + f32(d_g1).
   }];
   let arguments = (ins BitNet_Dots:$input, Optional<BitNet_PerToken>:$scale,
                        SymbolRefAttr:$weight);

@@ -69,13 +69,26 @@ static LogicalResult selectFor(MatmulOp op, const Cpu &cpu) {
   return success();
 }
 
+static Layout defaultLayout(WeightQuant quant) {
+  switch (quant) {
+  case WeightQuant::Float:
+    return Layout::F32;
+  case WeightQuant::Int8:
+    return Layout::U8R64;
+  case WeightQuant::Ternary:
+    return Layout::Trit2R64;
+  case WeightQuant::Binary:
+    return Layout::Bit1R64;
+  }
+  llvm_unreachable("kind of weight");
+}
+
 /// Lays the weights of a record out one after the other: codes, then scales.
 static void placeWeights(RecordOp record, int64_t &end) {
   int64_t size = 0;
   for (WeightOp weight : record.getBody().getOps<WeightOp>()) {
     if (!weight.getLayout()) // No kernel reads it: vectors, tables, embeddings.
-      weight.setLayout(weight.getQuant() == WeightQuant::Float ? Layout::F32
-                                                               : Layout::U8R64);
+      weight.setLayout(defaultLayout(weight.getQuant()));
     const LayoutInfo &info = getLayoutInfo(*weight.getLayout());
     int64_t n = weight.isMatrix() ? weight.getRows() : 1;
     int64_t k = weight.isMatrix() ? weight.getCols() : weight.getRows();
@@ -84,7 +97,7 @@ static void placeWeights(RecordOp record, int64_t &end) {
     if (weight.getQuant() == WeightQuant::Float)
       continue;
     // Rows that pad a bit layout would not be zero without their own scale.
-    if (info.layout == Layout::Bit1R16)
+    if (info.padsAreNegative())
       weight.setScaleRows(n);
     weight.setScaleOffset(size);
     size += llvm::alignTo(scaleBytes(weight), kWeightAlign);
@@ -139,10 +152,11 @@ struct SelectKernelsPass : bitnet::impl::SelectKernelsBase<SelectKernelsPass> {
       if (auto matmul = dyn_cast<MatmulOp>(op))
         return failed(selectFor(matmul, *cpu)) ? WalkResult::interrupt()
                                                : WalkResult::advance();
-      if (auto embed = dyn_cast<EmbedOp>(op))
-        if (failed(setLayout(op, lookupWeight(op, embed.getWeight()),
-                             Layout::U8R64)))
+      if (auto embed = dyn_cast<EmbedOp>(op)) {
+        WeightOp weight = lookupWeight(op, embed.getWeight());
+        if (failed(setLayout(op, weight, defaultLayout(weight.getQuant()))))
           return WalkResult::interrupt();
+      }
       return WalkResult::advance();
     });
     if (walked.wasInterrupted())

@@ -23,9 +23,7 @@ static constexpr llvm::ArrayRef<StringLiteral> kAny = {};
 // Tiles: a token needs groups * 16 sums of i32 (twice that for two planes), and
 // one step of the weight stays in registers with them. 32 registers of 512 bits
 // hold 4 tokens of 4 or 5 groups; 16 registers of 256 bits hold one.
-//
-// A binary weight with an int8 input is stored as trits: it costs twice the
-// bytes of bits but needs no kernel of its own.
+// Ternary and binary embeddings are heads too, whose input has two planes.
 static constexpr Kernel kKernels[] = {
     {"trit5_vbmi", WeightQuant::Ternary, InputQuant::Int8, kVBMI,
      Layout::Trit5R80, false, 4, "five trits a byte, two vpermb, vpdpbusd"},
@@ -34,14 +32,23 @@ static constexpr Kernel kKernels[] = {
     {"trit2_generic", WeightQuant::Ternary, InputQuant::Int8, kAny,
      Layout::Trit2R64, true, 1,
      "2-bit fields masked in place, 16-bit multiply-add"},
-    {"sign2_vnni", WeightQuant::Binary, InputQuant::Int8, kVNNI,
-     Layout::Trit2R64, true, 4, "as trit2_vnni; -1 and +1 only"},
-    {"sign2_generic", WeightQuant::Binary, InputQuant::Int8, kAny,
-     Layout::Trit2R64, true, 1, "as trit2_generic; -1 and +1 only"},
+    {"trit2_i16_vnni", WeightQuant::Ternary, InputQuant::Int16, kVNNI,
+     Layout::Trit2R64, true, 2, "2-bit fields, one vpdpbusd per plane"},
+    {"trit2_i16_generic", WeightQuant::Ternary, InputQuant::Int16, kAny,
+     Layout::Trit2R64, true, 1, "2-bit fields, 16-bit multiply-add per plane"},
+    {"sign1_vnni", WeightQuant::Binary, InputQuant::Int8, kVNNI,
+     Layout::Bit1R64, true, 4, "single bits masked in place, vpdpbusd"},
+    {"sign1_generic", WeightQuant::Binary, InputQuant::Int8, kAny,
+     Layout::Bit1R64, true, 1,
+     "single bits masked in place, 16-bit multiply-add"},
+    {"sign1_i16_vnni", WeightQuant::Binary, InputQuant::Int16, kVNNI,
+     Layout::Bit1R64, true, 2, "single bits, one vpdpbusd per plane"},
+    {"sign1_i16_generic", WeightQuant::Binary, InputQuant::Int16, kAny,
+     Layout::Bit1R64, true, 1, "single bits, 16-bit multiply-add per plane"},
     {"u8_vnni", WeightQuant::Int8, InputQuant::Int16, kVNNI, Layout::U8R64,
-     false, 2, "bytes, one vpdpbusd per plane"},
+     true, 2, "bytes, one vpdpbusd per plane"},
     {"u8_generic", WeightQuant::Int8, InputQuant::Int16, kAny, Layout::U8R64,
-     false, 1, "bytes, 16-bit multiply-add per plane"},
+     true, 1, "bytes, 16-bit multiply-add per plane"},
     {"u8_i8_vnni", WeightQuant::Int8, InputQuant::Int8, kVNNI, Layout::U8R64,
      true, 4, "bytes, vpdpbusd"},
     {"u8_i8_generic", WeightQuant::Int8, InputQuant::Int8, kAny, Layout::U8R64,
@@ -81,7 +88,7 @@ void mlir::bitnet::printTargets(llvm::raw_ostream &os) {
 
   os << "\nKernels by weight and input\n\n  " << llvm::formatv("{0,-18}", "");
   for (const Cpu &cpu : allCpus())
-    os << llvm::formatv("{0,-16}", cpu.name);
+    os << llvm::formatv("{0,-19}", cpu.name);
   os << '\n';
   // Rows of one pair stand together, so a pair begins where it changes.
   const Kernel *last = nullptr;
@@ -94,14 +101,14 @@ void mlir::bitnet::printTargets(llvm::raw_ostream &os) {
                                     " x " + stringifyInputQuant(kernel.input))
                                        .str());
     for (const Cpu &cpu : allCpus())
-      os << llvm::formatv("{0,-16}",
+      os << llvm::formatv("{0,-19}",
                           selectKernel(cpu, kernel.weight, kernel.input)->name);
     os << '\n';
   }
 
   os << '\n';
   for (const Kernel &kernel : allKernels())
-    os << llvm::formatv("  {0,-16}{1,-12}{2} token{3} a tile: {4}\n",
+    os << llvm::formatv("  {0,-19}{1,-12}{2} token{3} a tile: {4}\n",
                         kernel.name, stringifyLayout(kernel.layout),
                         kernel.tokenTile, kernel.tokenTile == 1 ? " " : "s",
                         kernel.description);

@@ -35,13 +35,10 @@ Value MatmulLowering::scaled(const Weight &w, Dots &sums, Value block, Value t,
     perToken = e.broadcast(e.load(tokenScale, e.addI(t, token)), e.f32x16());
   if (w.scaleGroup)
     return e.fmul(sums.at(token, 0, group), perToken);
-  auto toFloat = [&](Value dots) -> Value {
-    return arith::SIToFPOp::create(e.b, e.loc, e.f32x16(), dots);
-  };
-  Value value = toFloat(sums.at(token, 0, group));
-  for (int64_t p = 1; p < planes; ++p)
-    value = e.fadd(e.fmul(value, e.splat(256.0f)),
-                   toFloat(sums.at(token, p, group)));
+  SmallVector<Value, 2> dots;
+  for (int64_t p = 0; p < planes; ++p)
+    dots.push_back(sums.at(token, p, group));
+  Value value = joinPlanes(dots);
   Value row = e.addI(e.mulI(block, info.rowBlock), group * 16);
   Value scale = w.oneScale
                     ? e.broadcast(e.load(w.scales, e.index(0)), e.f32x16())

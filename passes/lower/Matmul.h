@@ -86,13 +86,15 @@ private:
   SmallVector<Value> addSteps(const Weight &w, Value block, Value t,
                               int64_t tile, Value lo, Value hi, int64_t steps,
                               bool columnSums);
-  /// The u8 operands of a step, one for each row group, with their largest
-  /// values.
+  /// The u8 operands of a step, one for each row group of each part, with their
+  /// largest values.
   SmallVector<std::pair<Value, int64_t>> loadStep(const Weight &w, Value block,
                                                   Value step);
   /// Undoes what loadStep's operands still carry (places in a byte, zero
   /// point): the dots of each row group from the sums of a token and plane.
   SmallVector<Value> exactDots(ArrayRef<Value> sums, Value columnSum);
+  /// f32(d), or f32(d_0) * 256 + f32(d_1): the dots of the planes as one float.
+  Value joinPlanes(ArrayRef<Value> dots);
   /// Prefetches the cache lines of a step that comes prefetchBytes later.
   void prefetchAhead(const Weight &w, Value block, Value step);
   Dots codeDots(const Weight &w, Value block, Value t, int64_t tile);

@@ -51,13 +51,21 @@ MatmulLowering::loadStep(const Weight &w, Value block, Value step) {
     return operands;
   }
   Value bytes = info.fieldBits ? bytesAt(0) : Value();
-  for (int64_t g = 0; g < info.groups; ++g) {
-    int mask = ((1 << info.fieldBits) - 1) << (g * info.fieldBits);
-    Value operand = info.fieldBits ? arith::AndIOp::create(e.b, e.loc, bytes,
-                                                           splatI8(e, mask))
-                                         .getResult()
-                                   : bytesAt(g * 64);
-    operands.push_back({operand, info.largest(g)});
+  for (int64_t part = 0; part < info.parts(); ++part) {
+    if (part) { // Bits that cross into the next byte are masked away.
+      Value words = vector::BitCastOp::create(e.b, e.loc, e.i32x16(), bytes);
+      words = arith::ShRUIOp::create(
+          e.b, e.loc, words, e.splatI32(static_cast<int32_t>(info.partBits())));
+      bytes = vector::BitCastOp::create(e.b, e.loc, i8x64, words);
+    }
+    for (int64_t g = 0; g < info.groups; ++g) {
+      int mask = ((1 << info.fieldBits) - 1) << (g * info.fieldBits);
+      Value operand = info.fieldBits ? arith::AndIOp::create(e.b, e.loc, bytes,
+                                                             splatI8(e, mask))
+                                           .getResult()
+                                     : bytesAt(g * 64);
+      operands.push_back({operand, info.largest(g)});
+    }
   }
   return operands;
 }
@@ -80,22 +88,28 @@ SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
       Value step = e.addI(first, u);
       auto addTo = [&](int64_t at, Value codes, Value columns, int64_t bound) {
         at += u * count;
-        next[at] = DotU8I8Op::create(b, e.loc, e.i32x16(), carried[at], codes,
-                                     columns, bound);
+        Value sum = next[at] ? next[at] : carried[at];
+        next[at] =
+            DotU8I8Op::create(b, e.loc, e.i32x16(), sum, codes, columns, bound);
       };
       prefetchAhead(w, block, step);
       auto operands = loadStep(w, block, step);
-      for (int64_t i = 0; i < tile; ++i)
-        for (int64_t p = 0; p < planes; ++p) {
-          Value word = e.load(input, {e.addI(t, i), e.index(p), step});
-          Value columns = vector::BitCastOp::create(
-              b, e.loc, i8x64, e.broadcast(word, e.i32x16()));
-          for (int64_t g = 0; g < groups; ++g)
-            addTo((i * planes + p) * groups + g, operands[g].first, columns,
-                  operands[g].second);
-          if (columnSums)
-            addTo(dots + i * planes + p, splatI8(e, 1), columns, 1);
-        }
+      for (int64_t part = 0; part < info.parts(); ++part) {
+        auto fields = ArrayRef(operands).slice(part * groups, groups);
+        Value at =
+            info.parts() == 1 ? step : e.addI(e.mulI(step, info.parts()), part);
+        for (int64_t i = 0; i < tile; ++i)
+          for (int64_t p = 0; p < planes; ++p) {
+            Value word = e.load(input, {e.addI(t, i), e.index(p), at});
+            Value columns = vector::BitCastOp::create(
+                b, e.loc, i8x64, e.broadcast(word, e.i32x16()));
+            for (int64_t g = 0; g < groups; ++g)
+              addTo((i * planes + p) * groups + g, fields[g].first, columns,
+                    fields[g].second);
+            if (columnSums)
+              addTo(dots + i * planes + p, splatI8(e, 1), columns, 1);
+          }
+      }
     }
     return next;
   };
@@ -107,12 +121,13 @@ SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
   return sums;
 }
 
-/// Codes are stored with a zero point z, which the sum of the columns takes
-/// away: sum_k (w - z) q = sum_k w q - z * sum_k q.
+/// Codes are stored with a spacing s and a zero point z, which the sum of the
+/// columns takes away: sum_k (s w - z) q = s * sum_k w q - z * sum_k q.
 ///
-/// Field g of a byte is taken by a mask in place, so its sums are 4^g too large
-/// and are shifted at the end. The five forms of unpack_trit5 mix trits; with
-/// S_i for their sums and T_g for those of the trits:
+/// Field g of a byte is taken by a mask in place, so its sums are too large by
+/// its place in the byte and are shifted at the end. The five forms of
+/// unpack_trit5 mix trits; with S_i for their sums and T_g for those of the
+/// trits:
 ///
 ///   T_0 = (S_0 - S_1) / 64,  T_1 = S_1 / 4 - 3 T_0
 ///   T_4 = (S_2 - S_3) / 16,  T_3 = (S_3 - S_4) / 4,  T_2 = S_4
@@ -138,9 +153,22 @@ SmallVector<Value> MatmulLowering::exactDots(ArrayRef<Value> sums,
   }
   Value zero =
       e.mul(columnSum, e.splatI32(static_cast<int32_t>(info.zeroPoint)));
-  for (Value &dot : dots)
+  for (Value &dot : dots) {
+    if (info.spacing > 1)
+      dot = e.mul(dot, e.splatI32(static_cast<int32_t>(info.spacing)));
     dot = e.sub(dot, zero);
+  }
   return dots;
+}
+
+Value MatmulLowering::joinPlanes(ArrayRef<Value> dots) {
+  auto toFloat = [&](Value sum) -> Value {
+    return arith::SIToFPOp::create(e.b, e.loc, e.f32x16(), sum);
+  };
+  Value value = toFloat(dots[0]);
+  for (Value low : dots.drop_front())
+    value = e.fadd(e.fmul(value, e.splat(256.0f)), toFloat(low));
+  return value;
 }
 
 Dots MatmulLowering::codeDots(const Weight &w, Value block, Value t,
@@ -163,7 +191,7 @@ Dots MatmulLowering::codeDots(const Weight &w, Value block, Value t,
 
 /// With a scale for every group of columns the dots of a group are exact and
 /// their products with the scales are added in rising order:
-///   for group: y += f32(dot of the group) * scale[row][group]
+///   for group: y += value(dots of the group) * scale[row][group]
 /// The sums of the group's columns are formed on the way (a fifth dot).
 Dots MatmulLowering::groupedDots(const Weight &w, Value block, Value t,
                                  int64_t tile) {
@@ -178,9 +206,14 @@ Dots MatmulLowering::groupedDots(const Weight &w, Value block, Value t,
                          stepsOfGroup, /*columnSums=*/true);
     SmallVector<Value> next;
     for (int64_t i = 0; i < tile; ++i) {
-      auto exact = exactDots(ArrayRef(sums).slice(i * groups, groups),
-                             sums[tile * groups + i]);
+      SmallVector<SmallVector<Value>, 2> exact; // [plane][row group]
+      for (int64_t p = i * planes; p < (i + 1) * planes; ++p)
+        exact.push_back(exactDots(ArrayRef(sums).slice(p * groups, groups),
+                                  sums[tile * planes * groups + p]));
       for (int64_t g = 0; g < groups; ++g) {
+        SmallVector<Value, 2> dots;
+        for (const auto &plane : exact)
+          dots.push_back(plane[g]);
         SmallVector<Value> at{block, group, e.index(g * 16)};
         Value scale;
         if (half)
@@ -188,8 +221,8 @@ Dots MatmulLowering::groupedDots(const Weight &w, Value block, Value t,
                                       e.load(i16x16, w.scales, at));
         else
           scale = e.load(e.f32x16(), w.scales, at);
-        Value value = arith::SIToFPOp::create(b, e.loc, e.f32x16(), exact[g]);
-        next.push_back(e.fadd(carried[i * groups + g], e.fmul(value, scale)));
+        next.push_back(
+            e.fadd(carried[i * groups + g], e.fmul(joinPlanes(dots), scale)));
       }
     }
     return next;

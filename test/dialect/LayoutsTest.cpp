@@ -31,11 +31,11 @@ std::vector<int8_t> codesFor(Layout layout, Shape shape) {
   for (int8_t &code : codes) {
     state = state * 1664525u + 1013904223u;
     uint32_t bits = state >> 16;
-    code = layout == Layout::U8R64      ? static_cast<int8_t>(bits % 255) - 127
+    code = layout == Layout::U8R64 ? static_cast<int8_t>(bits % 255) - 127
            : layout == Layout::Trit2R64 || layout == Layout::Trit5R80
                ? static_cast<int8_t>(bits % 3) - 1
-           : bits & 1                   ? 1
-                                        : -1;
+           : bits & 1 ? 1
+                      : -1;
   }
   return codes;
 }
@@ -66,7 +66,7 @@ TEST_P(EveryLayout, UnpacksWhatItPacked) {
 /// they are zero weights all the same (bits have none: their pads are 0).
 TEST_P(EveryLayout, PadsAreZeroWeights) {
   const LayoutInfo &info = getLayoutInfo(GetParam());
-  int8_t zero = GetParam() == Layout::Bit1R16 ? -1 : 0; // bit 0 reads as -1
+  int8_t zero = info.padsAreNegative() ? -1 : 0; // bit 0 reads as -1
   for (Shape shape : kShapes) {
     auto bytes = pack(shape, codesFor(GetParam(), shape));
     int64_t rows = llvm::alignTo(shape.n, info.rowBlock);
@@ -99,7 +99,8 @@ TEST_P(EveryLayout, FieldsAreSeparate) {
 
 INSTANTIATE_TEST_SUITE_P(Layouts, EveryLayout,
                          ::testing::Values(Layout::U8R64, Layout::Trit2R64,
-                                           Layout::Bit1R16, Layout::Trit5R80),
+                                           Layout::Bit1R16, Layout::Trit5R80,
+                                           Layout::Bit1R64),
                          [](const auto &info) {
                            return stringifyEnum(info.param).str();
                          });
@@ -113,6 +114,8 @@ TEST(Layouts, Bytes) {
   EXPECT_EQ(codeBytes(Layout::Trit2R64, 1, 1), 64);
   EXPECT_EQ(codeBytes(Layout::Bit1R16, 16, 64), 128);
   EXPECT_EQ(codeBytes(Layout::Bit1R16, 17, 65), 4 * 128);
+  EXPECT_EQ(codeBytes(Layout::Bit1R64, 64, 2560), 64 * 2560 / 8);
+  EXPECT_EQ(codeBytes(Layout::Bit1R64, 65, 9), 4 * 64);
   EXPECT_EQ(codeBytes(Layout::Trit5R80, 80, 4), 64);
   EXPECT_EQ(codeBytes(Layout::Trit5R80, 81, 5), 4 * 64);
   EXPECT_EQ(codeBytes(Layout::Trit5R80, 2560, 2560), 2560 * 2560 / 5);
@@ -120,7 +123,7 @@ TEST(Layouts, Bytes) {
 
 TEST(Layouts, TableIsConsistent) {
   for (Layout layout : {Layout::U8R64, Layout::Trit2R64, Layout::Bit1R16,
-                        Layout::Trit5R80}) {
+                        Layout::Trit5R80, Layout::Bit1R64}) {
     const LayoutInfo &info = getLayoutInfo(layout);
     EXPECT_EQ(info.layout, layout);
     EXPECT_EQ(info.groups * 16, info.rowBlock);
@@ -160,6 +163,18 @@ TEST(Layouts, Trit5R80IsAsDrawn) {
   packCodes(Layout::Trit5R80, codes, 160, 8, bytes);
   for (size_t i = 0; i < bytes.size(); ++i)
     EXPECT_EQ(bytes[i], i == 3 * 64 + 3 * 4 + 2 ? 28 * 3 + 2 + 9 * 2 : 0) << i;
+}
+
+/// Row 64 + 35 of columns 10 and 14: block 1, step 1, lane 3, column 2, group 2
+/// of the lower and of the upper four bits.
+TEST(Layouts, Bit1R64IsAsDrawn) {
+  std::vector<int8_t> codes(128 * 16, -1);
+  codes[(64 + 35) * 16 + 10] = 1;
+  codes[(64 + 35) * 16 + 14] = 1;
+  std::vector<uint8_t> bytes(codeBytes(Layout::Bit1R64, 128, 16));
+  packCodes(Layout::Bit1R64, codes, 128, 16, bytes);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    EXPECT_EQ(bytes[i], i == 3 * 64 + 3 * 4 + 2 ? 0b01000100 : 0) << i;
 }
 
 /// Row 16 + 3, column 64 + 10: block 1, step 1, word 3, bit 10.

@@ -24,6 +24,8 @@ bitnet.record @layer count 2 attributes {offset = 4096 : i64, stride = 8192 : i6
   bitnet.weight @u quant ternary shape [64, 64] source "{}.u" layout u8_r64 at 256 scale_at 4096
   // CHECK-NEXT: bitnet.weight @b quant binary shape [32, 64] scale_rows 32 source "{}.b" layout bit1_r16 at 0 scale_at 64
   bitnet.weight @b quant binary shape [32, 64] scale_rows 32 source "{}.b" layout bit1_r16 at 0 scale_at 64
+  // CHECK-NEXT: bitnet.weight @c quant binary shape [32, 64] scale_rows 32 group 32 half_scales source "{}.c" layout bit1_r64 at 0 scale_at 64
+  bitnet.weight @c quant binary shape [32, 64] scale_rows 32 group 32 half_scales source "{}.c" layout bit1_r64 at 0 scale_at 64
 }
 
 // CHECK-LABEL: func.func @layer_fn

@@ -20,6 +20,22 @@ bitnet.record @layer count 3 {
   bitnet.weight @b quant binary shape [20, 160] source "b"
 }
 
+// Embeddings of few bits: the layout of the head that is tied to it, or else the
+// one that a head would want. Scales of groups lie after the codes.
+// CHECK: @tied {{.*}} layout trit2_r64 at 0 scale_at 5120
+// CHECK: @alone quant binary shape [100, 160] scale_rows 100 source "a" layout bit1_r64
+bitnet.record @packed count 1 {
+  bitnet.weight @tied quant ternary shape [100, 160] scale_rows 100 group 80 half_scales source "t"
+  bitnet.weight @alone quant binary shape [100, 160] source "a"
+}
+func.func @embed(%x: tensor<?x160xf32>) -> (tensor<?x160xf32>, tensor<?x160xf32>, tensor<?x100xf32>) {
+  %t = bitnet.embed @packed::@tied : tensor<?x160xf32>
+  %a = bitnet.embed @packed::@alone : tensor<?x160xf32>
+  %q, %s, %sum = bitnet.quantize %x : tensor<?x160xf32> -> tensor<?x2x160xi8>, tensor<?xf32>, tensor<?x2xi32>
+  %l = bitnet.matmul %q scale %s sum %sum, [@packed::@tied] : (tensor<?x2x160xi8>, tensor<?xf32>, tensor<?x2xi32>) -> tensor<?x100xf32>
+  return %t, %a, %l : tensor<?x160xf32>, tensor<?x160xf32>, tensor<?x100xf32>
+}
+
 // CHECK-LABEL: func.func @kernels
 // ZNVER4: [@layer::@t] kernel "trit5_vbmi"
 // ZNVER4: [@layer::@b] kernel "bit1_vpopcntdq"
