@@ -126,8 +126,8 @@ Value GraphBuilder::norm(StringRef name, Value input, StringRef source,
   SymbolRefAttr bias;
   if (model.normBias)
     bias = addVector((name + "_bias").str(), size, (source + ".bias").str());
-  return RMSNormOp::create(b, loc, input.getType(), input, gain, bias,
-                           b.getF32FloatAttr(eps));
+  return RMSNormOp::create(b, loc, input.getType(), input, UnitAttr(), gain,
+                           bias, b.getF32FloatAttr(eps));
 }
 
 Value GraphBuilder::linear(StringRef name, Value input, int64_t n,
@@ -140,7 +140,7 @@ Value GraphBuilder::linear(StringRef name, Value input, int64_t n,
                         ? InputQuant::Sign
                         : InputQuant::Int8;
   return LinearOp::create(b, loc, rows(n), input, addLinear(name, n, k, source),
-                          kind);
+                          kind, CodeRange::Signed127);
 }
 
 Value GraphBuilder::headNormIfAny(StringRef name, Value input,
@@ -241,10 +241,10 @@ void GraphBuilder::buildStep() {
   Value h = EmbedOp::create(b, loc, type, embed);
   h = RepeatOp::create(b, loc, type, "layer_step", h, model.numLayers);
   h = GatherLogitsOp::create(b, loc, type, h);
-  h = RMSNormOp::create(b, loc, type, h, gain, SymbolRefAttr(),
+  h = RMSNormOp::create(b, loc, type, h, UnitAttr(), gain, SymbolRefAttr(),
                         b.getF32FloatAttr(model.normEps));
   Value logits = LinearOp::create(b, loc, rows(model.vocabSize), h, head,
-                                  InputQuant::Int16);
+                                  InputQuant::Int16, CodeRange::Signed127);
   func::ReturnOp::create(b, loc, logits);
   b.setInsertionPointAfter(function);
 }

@@ -60,6 +60,14 @@ def BitNet_InputQuant : BitNet_Enum<"InputQuant", "how a linear reads its input"
 def BitNet_InputQuantAttr
     : EnumAttr<BitNet_Dialect, BitNet_InputQuant, "input_quant">;
 
+def BitNet_CodeRange : BitNet_Enum<"CodeRange", "which codes int8 inputs become", [
+  I32EnumAttrCase<"Signed127", 0, "signed127">,  // max|x| is 127
+  I32EnumAttrCase<"Signed128", 1, "signed128">,  // max|x| is 128, saturating
+  I32EnumAttrCase<"Shifted128", 2, "shifted128"> // 0 for min x, 128 for max x
+]>;
+def BitNet_CodeRangeAttr
+    : EnumAttr<BitNet_Dialect, BitNet_CodeRange, "code_range">;
+
 def BitNet_ActivationKind : BitNet_Enum<"ActivationKind", "elementwise non-linearity", [
   I32EnumAttrCase<"SiLU", 0, "silu">,   // x / (1 + exp(-x))
   I32EnumAttrCase<"ReLU2", 1, "relu2">  // max(x, 0)^2

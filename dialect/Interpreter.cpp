@@ -77,20 +77,21 @@ Interpreter::floats(Operation *op, SymbolRefAttr ref, Frame &frame) {
 }
 
 FailureOr<Tensor> Interpreter::norm(Operation *op, const Tensor &input,
-                                    SymbolRefAttr gain,
+                                    bool centred,
+                                    std::optional<SymbolRefAttr> gain,
                                     std::optional<SymbolRefAttr> bias,
                                     APFloat eps, Frame &frame) {
-  FailureOr<std::vector<float>> gains = floats(op, gain, frame);
-  if (failed(gains))
-    return failure();
-  std::vector<float> biases;
-  if (bias) {
-    FailureOr<std::vector<float>> values = floats(op, *bias, frame);
+  std::vector<float> gains, biases;
+  for (auto [ref, to] : {std::pair(gain, &gains), std::pair(bias, &biases)}) {
+    if (!ref)
+      continue;
+    FailureOr<std::vector<float>> values = floats(op, *ref, frame);
     if (failed(values))
       return failure();
-    biases = std::move(*values);
+    *to = std::move(*values);
   }
-  return scalar::rmsNorm(input, *gains, biases, eps.convertToFloat());
+  return scalar::rmsNorm(centred ? scalar::centre(input) : input, gains, biases,
+                         eps.convertToFloat());
 }
 
 /// dequantize(dot(input, ref))

@@ -156,7 +156,13 @@ private:
   FailureOr<MatrixView> matrix(Operation *op, SymbolRefAttr ref, Frame &frame);
   FailureOr<std::vector<float>> floats(Operation *op, SymbolRefAttr ref,
                                        Frame &frame);
-  FailureOr<Tensor> norm(Operation *op, const Tensor &input, SymbolRefAttr gain,
+  /// The norm of an rms_norm, norm_quantize or norm_sign_pack.
+  template <typename OpTy> FailureOr<Tensor> norm(OpTy op, Frame &frame) {
+    return norm(op, frame.values[op.getInput()], op.getCentred(), op.getGain(),
+                op.getBias(), op.getEps(), frame);
+  }
+  FailureOr<Tensor> norm(Operation *op, const Tensor &input, bool centred,
+                         std::optional<SymbolRefAttr> gain,
                          std::optional<SymbolRefAttr> bias, APFloat eps,
                          Frame &frame);
   FailureOr<Tensor> linear(Operation *op, const Tensor &input,

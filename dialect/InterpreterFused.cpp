@@ -37,10 +37,10 @@ static LogicalResult setQuantized(OpTy op, scalar::Quantized q,
 }
 
 LogicalResult Interpreter::eval(QuantizeOp op, Frame &frame) {
-  return setQuantized(
-      op,
-      scalar::quantize(frame.values[op.getInput()], planesOf(op.getCodes())),
-      frame.values);
+  return setQuantized(op,
+                      scalar::quantize(frame.values[op.getInput()],
+                                       planesOf(op.getCodes()), op.getRange()),
+                      frame.values);
 }
 
 LogicalResult Interpreter::eval(BinarizeOp op, Frame &frame) {
@@ -86,12 +86,12 @@ LogicalResult Interpreter::eval(DequantizeOp op, Frame &frame) {
 }
 
 LogicalResult Interpreter::eval(NormQuantizeOp op, Frame &frame) {
-  FailureOr<Tensor> y = norm(op, frame.values[op.getInput()], op.getGain(),
-                             op.getBias(), op.getEps(), frame);
+  FailureOr<Tensor> y = norm(op, frame);
   if (failed(y))
     return failure();
-  return setQuantized(op, scalar::quantize(*y, planesOf(op.getCodes())),
-                      frame.values);
+  return setQuantized(
+      op, scalar::quantize(*y, planesOf(op.getCodes()), op.getRange()),
+      frame.values);
 }
 
 LogicalResult Interpreter::eval(SignPackOp op, Frame &frame) {
@@ -101,8 +101,7 @@ LogicalResult Interpreter::eval(SignPackOp op, Frame &frame) {
 }
 
 LogicalResult Interpreter::eval(NormSignPackOp op, Frame &frame) {
-  FailureOr<Tensor> y = norm(op, frame.values[op.getInput()], op.getGain(),
-                             op.getBias(), op.getEps(), frame);
+  FailureOr<Tensor> y = norm(op, frame);
   if (failed(y))
     return failure();
   frame.values[op.getResult()] = scalar::pack(scalar::binarize(*y));

@@ -155,8 +155,7 @@ LogicalResult Interpreter::eval(GatherLogitsOp op, Frame &frame) {
 }
 
 LogicalResult Interpreter::eval(RMSNormOp op, Frame &frame) {
-  FailureOr<Tensor> y = norm(op, frame.values[op.getInput()], op.getGain(),
-                             op.getBias(), op.getEps(), frame);
+  FailureOr<Tensor> y = norm(op, frame);
   if (failed(y))
     return failure();
   frame.values[op.getResult()] = std::move(*y);
@@ -180,8 +179,8 @@ LogicalResult Interpreter::eval(LinearOp op, Frame &frame) {
     y = linear(op, scalar::pack(scalar::binarize(x)), nullptr, op.getWeight(),
                frame);
   } else {
-    scalar::Quantized q =
-        scalar::quantize(x, op.getInputQuant() == InputQuant::Int8 ? 1 : 2);
+    scalar::Quantized q = scalar::quantize(
+        x, op.getInputQuant() == InputQuant::Int8 ? 1 : 2, op.getRange());
     y = linear(op, q.codes, &q.scale, op.getWeight(), frame);
   }
   if (failed(y))

@@ -63,21 +63,41 @@ Tensor scalar::gatherRows(const Tensor &x, ArrayRef<int32_t> rows) {
                     std::move(out));
 }
 
+/// Lane i % 16, rising.
+template <typename F> static float sumOfRow(ArrayRef<float> row, F term) {
+  float lanes[kLanes] = {};
+  for (size_t i = 0; i < row.size(); ++i) {
+    float value = term(row[i]);
+    lanes[i % kLanes] += value;
+  }
+  return sum16(lanes);
+}
+
+Tensor scalar::centre(const Tensor &x) {
+  int64_t k = x.rowSize();
+  Tensor::Floats out(x.floats().size());
+  for (int64_t t = 0; t < x.rows(); ++t) {
+    float mean =
+        sumOfRow(x.row(t), [](float v) { return v; }) / static_cast<float>(k);
+    for (int64_t i = 0; i < k; ++i)
+      out[t * k + i] = x.row(t)[i] - mean;
+  }
+  return Tensor::of(x.shape, std::move(out));
+}
+
 Tensor scalar::rmsNorm(const Tensor &x, ArrayRef<float> gain,
                        ArrayRef<float> bias, float eps) {
   int64_t k = x.rowSize();
   Tensor::Floats out(x.floats().size());
   for (int64_t t = 0; t < x.rows(); ++t) {
     ArrayRef<float> row = x.row(t);
-    float lanes[kLanes] = {};
-    for (int64_t i = 0; i < k; ++i) { // lane i % 16, rising
-      float square = row[i] * row[i];
-      lanes[i % kLanes] += square;
-    }
-    float mean = sum16(lanes) / static_cast<float>(k);
+    float mean =
+        sumOfRow(row, [](float v) { return v * v; }) / static_cast<float>(k);
     float r = 1.0f / std::sqrt(mean + eps);
     for (int64_t i = 0; i < k; ++i) {
-      float y = (row[i] * r) * gain[i];
+      float y = row[i] * r;
+      if (!gain.empty())
+        y = y * gain[i];
       out[t * k + i] = bias.empty() ? y : y + bias[i];
     }
   }
@@ -130,24 +150,47 @@ Tensor scalar::add(const Tensor &a, const Tensor &b) {
 // Decomposed level
 //===----------------------------------------------------------------------===//
 
-Quantized scalar::quantize(const Tensor &x, int64_t planes) {
+namespace {
+/// The code of the largest magnitude, and the bounds of codes.
+struct Bounds {
+  float peak;
+  int32_t smallest, largest;
+};
+} // namespace
+
+static Bounds boundsOf(int64_t planes, CodeRange range) {
+  if (planes == 2)
+    return {32512.0f, -32512, 32512};
+  switch (range) {
+  case CodeRange::Signed127:
+    return {127.0f, -128, 127};
+  case CodeRange::Signed128:
+    return {128.0f, -128, 127};
+  case CodeRange::Shifted128:
+    return {128.0f, 0, 127};
+  }
+  llvm_unreachable("range of codes");
+}
+
+Quantized scalar::quantize(const Tensor &x, int64_t planes, CodeRange range) {
   int64_t rows = x.rows(), k = x.rowSize();
-  int32_t largest = planes == 1 ? 127 : 127 * 256;
-  int32_t smallest = planes == 1 ? -128 : -largest;
+  const Bounds bounds = boundsOf(planes, range);
   Tensor::Codes codes(rows * planes * k);
   Tensor::Floats scale(rows);
   Tensor::Ints sum(rows * planes);
   for (int64_t t = 0; t < rows; ++t) {
-    float absMax = kMinAbsMax;
+    float shift = 0.0f, absMax = kMinAbsMax;
+    if (range == CodeRange::Shifted128)
+      shift = *llvm::min_element(x.row(t));
     for (float v : x.row(t))
-      absMax = std::max(absMax, std::fabs(v));
-    float s = static_cast<float>(largest) / absMax;
-    scale[t] = absMax / static_cast<float>(largest);
+      absMax = std::max(absMax, std::fabs(v - shift));
+    float s = bounds.peak / absMax;
+    scale[t] = absMax / bounds.peak;
     int8_t *high = codes.data() + t * planes * k,
            *low = high + (planes - 1) * k;
     for (int64_t i = 0; i < k; ++i) {
-      int32_t q =
-          std::clamp(roundToEvenInt(x.row(t)[i] * s), smallest, largest);
+      int32_t q = std::clamp(roundToEvenInt((x.row(t)[i] - shift) * s),
+                             bounds.smallest, bounds.largest);
       low[i] = static_cast<int8_t>(q & 255);
       if (planes == 2)
         high[i] = static_cast<int8_t>((q - low[i]) >> 8);

@@ -20,7 +20,9 @@ struct Quantized {
 
 Tensor embed(ArrayRef<int32_t> tokens, const MatrixView &weight, int64_t width);
 Tensor gatherRows(const Tensor &x, ArrayRef<int32_t> rows);
-/// An empty bias is none.
+/// Rows minus their means.
+Tensor centre(const Tensor &x);
+/// An empty gain or bias is none.
 Tensor rmsNorm(const Tensor &x, ArrayRef<float> gain, ArrayRef<float> bias,
                float eps);
 /// rms_norm of every head on its own.
@@ -32,7 +34,7 @@ Tensor activation(ActivationKind kind, const Tensor &x);
 Tensor multiply(const Tensor &a, const Tensor &b);
 Tensor add(const Tensor &a, const Tensor &b);
 
-Quantized quantize(const Tensor &x, int64_t planes);
+Quantized quantize(const Tensor &x, int64_t planes, CodeRange range);
 Tensor binarize(const Tensor &x);
 Tensor pack(const Tensor &bits);
 /// Codes or packed bits times a weight of [n, k].

@@ -41,6 +41,26 @@ static LogicalResult checkVector(Operation *op, SymbolRefAttr ref, int64_t size,
   return success();
 }
 
+/// What subtracts something from every element would do so to the zeros that
+/// pad a row to whole vectors.
+static LogicalResult checkWholeVectors(Operation *op, int64_t size,
+                                       StringRef what) {
+  if (size % 16 == 0)
+    return success();
+  return op->emitOpError() << what << " rows must be a multiple of 16, are "
+                           << size;
+}
+
+/// Gain, bias and width of a norm, alone or in a fused operation.
+template <typename OpTy> static LogicalResult checkNorm(OpTy op, int64_t size) {
+  if (op.getCentred() && failed(checkWholeVectors(op, size, "centred")))
+    return failure();
+  if (op.getGain() && failed(checkVector(op, *op.getGain(), size, "gain")))
+    return failure();
+  return op.getBias() ? checkVector(op, *op.getBias(), size, "bias")
+                      : success();
+}
+
 /// Resolves `ref` to a matrix of shape [n, k].
 static LogicalResult checkMatrix(Operation *op, SymbolRefAttr ref, int64_t n,
                                  int64_t k) {
@@ -145,16 +165,16 @@ LogicalResult RepeatOp::verifySymbolUses(SymbolTableCollection &) {
 }
 
 LogicalResult RMSNormOp::verifySymbolUses(SymbolTableCollection &) {
-  int64_t size = lastDim(getType());
-  if (failed(checkVector(*this, getGain(), size, "gain")))
-    return failure();
-  return getBias() ? checkVector(*this, *getBias(), size, "bias") : success();
+  return checkNorm(*this, lastDim(getType()));
 }
 
 LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &) {
   if (failed(checkMatrix(*this, getWeight(), lastDim(getType()),
                          lastDim(getInput().getType()))))
     return failure();
+  if (getRange() != CodeRange::Signed127 && getInputQuant() != InputQuant::Int8)
+    return emitOpError() << "range " << stringifyEnum(getRange())
+                         << " is for int8 input";
   return checkKinds(*this, getWeight(), getInputQuant() == InputQuant::Sign);
 }
 
@@ -235,6 +255,19 @@ static LogicalResult checkPlanes(Operation *op, Type input, Type codes,
   return success();
 }
 
+/// The first BitNet's ranges are of one plane.
+template <typename OpTy> static LogicalResult checkRange(OpTy op) {
+  if (op.getRange() == CodeRange::Signed127)
+    return success();
+  if (cast<RankedTensorType>(op.getCodes().getType()).getShape()[1] != 1)
+    return op.emitOpError()
+           << "range " << stringifyEnum(op.getRange()) << " is for 1 plane";
+  return op.getRange() == CodeRange::Shifted128
+             ? checkWholeVectors(op, lastDim(op.getInput().getType()),
+                                 "shifted")
+             : success();
+}
+
 /// ?xceil(K/64) words for K bits.
 static LogicalResult checkPacked(Operation *op, Type input, Type packed) {
   int64_t words = (lastDim(input) + 63) / 64;
@@ -245,8 +278,10 @@ static LogicalResult checkPacked(Operation *op, Type input, Type packed) {
 }
 
 LogicalResult QuantizeOp::verify() {
-  return checkPlanes(*this, getInput().getType(), getCodes().getType(),
-                     getSum().getType());
+  if (failed(checkPlanes(*this, getInput().getType(), getCodes().getType(),
+                         getSum().getType())))
+    return failure();
+  return checkRange(*this);
 }
 
 LogicalResult BinarizeOp::verify() {
@@ -310,21 +345,16 @@ LogicalResult DequantizeOp::verifySymbolUses(SymbolTableCollection &) {
 
 LogicalResult NormQuantizeOp::verifySymbolUses(SymbolTableCollection &) {
   if (failed(checkPlanes(*this, getInput().getType(), getCodes().getType(),
-                         getSum().getType())))
+                         getSum().getType())) ||
+      failed(checkRange(*this)))
     return failure();
-  int64_t size = lastDim(getInput().getType());
-  if (failed(checkVector(*this, getGain(), size, "gain")))
-    return failure();
-  return getBias() ? checkVector(*this, *getBias(), size, "bias") : success();
+  return checkNorm(*this, lastDim(getInput().getType()));
 }
 
 LogicalResult NormSignPackOp::verifySymbolUses(SymbolTableCollection &) {
   if (failed(checkPacked(*this, getInput().getType(), getType())))
     return failure();
-  int64_t size = lastDim(getInput().getType());
-  if (failed(checkVector(*this, getGain(), size, "gain")))
-    return failure();
-  return getBias() ? checkVector(*this, *getBias(), size, "bias") : success();
+  return checkNorm(*this, lastDim(getInput().getType()));
 }
 
 LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {

@@ -145,17 +145,20 @@ def BitNet_GatherLogitsOp : BitNet_Op<"gather_logits", [
 
 def BitNet_RMSNormOp : BitNet_WeightUser<"rms_norm", [
     Pure, AllTypesMatch<["input", "result"]>]> {
-  let summary = "y = (x * (1 / sqrt(mean(x^2) + eps))) * gain [+ bias]";
+  let summary = "y = (x * (1 / sqrt(mean(x^2) + eps))) [* gain] [+ bias]";
   let description = [{
-    Root mean square normalisation (Zhang and Sennrich, 2019) of every row. The
-    sum of squares runs over 16 lanes and the tree of the dialect. A bias is
-    the learned threshold of a sign that follows.
+    Root mean square normalisation (Zhang and Sennrich, 2019) of every row. Sums
+    run over 16 lanes and the tree of the dialect. With `centred` the row's mean
+    is subtracted first (x := x - sum(x) / K): that is LayerNorm. A bias is part
+    of a LayerNorm, or the learned threshold of a sign that follows.
   }];
-  let arguments = (ins BitNet_Rows:$input, SymbolRefAttr:$gain,
+  let arguments = (ins BitNet_Rows:$input, UnitAttr:$centred,
+                       OptionalAttr<SymbolRefAttr>:$gain,
                        OptionalAttr<SymbolRefAttr>:$bias, F32Attr:$eps);
   let results = (outs BitNet_Rows:$result);
   let assemblyFormat = [{
-    $input `gain` $gain (`bias` $bias^)? `eps` $eps attr-dict `:` type($result)
+    $input (`centred` $centred^)? (`gain` $gain^)? (`bias` $bias^)? `eps` $eps
+    attr-dict `:` type($result)
   }];
 }
 
@@ -163,14 +166,17 @@ def BitNet_LinearOp : BitNet_WeightUser<"linear", [Pure]> {
   let summary = "y = x W^T with a quantised input and weight";
   let description = [{
     `int8`: s = 127 / max(max|x|, 1e-5), q = clamp(rint(x s), -128, 127),
-    y = (W q) * (scale * (max(max|x|, 1e-5) / 127)); `int16` likewise with
-    32512; `sign`: q = x >= 0 ? 1 : -1, y = (W q) * scale.
+    y = (W q) * (scale * (max(max|x|, 1e-5) / 127)); other `range`s of codes are
+    those of `quantize`; `int16` likewise with 32512; `sign`: q = x >= 0 ? 1 : -1,
+    y = (W q) * scale.
   }];
   let arguments = (ins BitNet_Rows:$input, SymbolRefAttr:$weight,
-                       BitNet_InputQuantAttr:$input_quant);
+                       BitNet_InputQuantAttr:$input_quant,
+                       DefaultValuedAttr<BitNet_CodeRangeAttr,
+                         "::mlir::bitnet::CodeRange::Signed127">:$range);
   let results = (outs BitNet_Rows:$result);
   let assemblyFormat = [{
-    $input `,` $weight `input` $input_quant attr-dict
+    $input `,` $weight `input` $input_quant (`range` $range^)? attr-dict
     `:` type($input) `->` type($result)
   }];
 }
@@ -269,13 +275,20 @@ def BitNet_QuantizeOp : BitNet_Op<"quantize", [Pure]> {
     With P planes the largest code is 127 * 256^(P-1) =: Q. a = max(max|x|, 1e-5),
     q = clamp(rint(x * (Q / a))); `scale` = a / Q. Plane p of q weighs
     256^(P-1-p); planes are signed. `sum` is the sum of each plane.
+
+    One plane has two other ranges, those of the first BitNet. `signed128`:
+    Q = 128, and codes saturate at 127 and -128. `shifted128`, for the input of a
+    linear before a non-linearity: x := x - min x, a = max(max x, 1e-5), Q = 128,
+    codes from 0 to 127; the shift is not undone.
   }];
-  let arguments = (ins BitNet_Rows:$input);
+  let arguments = (ins BitNet_Rows:$input,
+                       DefaultValuedAttr<BitNet_CodeRangeAttr,
+                         "::mlir::bitnet::CodeRange::Signed127">:$range);
   let results = (outs BitNet_Codes:$codes, BitNet_PerToken:$scale,
                       BitNet_PlaneSums:$sum);
   let assemblyFormat = [{
-    $input attr-dict `:` type($input) `->` type($codes) `,` type($scale) `,`
-    type($sum)
+    $input (`range` $range^)? attr-dict `:` type($input) `->` type($codes) `,`
+    type($scale) `,` type($sum)
   }];
   let hasVerifier = 1;
 }
@@ -334,12 +347,16 @@ def BitNet_DequantizeOp : BitNet_WeightUser<"dequantize", [Pure]> {
 
 def BitNet_NormQuantizeOp : BitNet_WeightUser<"norm_quantize", [Pure]> {
   let summary = "quantize(rms_norm(x))";
-  let arguments = (ins BitNet_Rows:$input, SymbolRefAttr:$gain,
-                       OptionalAttr<SymbolRefAttr>:$bias, F32Attr:$eps);
+  let arguments = (ins BitNet_Rows:$input, UnitAttr:$centred,
+                       OptionalAttr<SymbolRefAttr>:$gain,
+                       OptionalAttr<SymbolRefAttr>:$bias, F32Attr:$eps,
+                       DefaultValuedAttr<BitNet_CodeRangeAttr,
+                         "::mlir::bitnet::CodeRange::Signed127">:$range);
   let results = (outs BitNet_Codes:$codes, BitNet_PerToken:$scale,
                       BitNet_PlaneSums:$sum);
   let assemblyFormat = [{
-    $input `gain` $gain (`bias` $bias^)? `eps` $eps attr-dict
+    $input (`centred` $centred^)? (`gain` $gain^)? (`bias` $bias^)? `eps` $eps
+    (`range` $range^)? attr-dict
     `:` type($input) `->` type($codes) `,` type($scale) `,` type($sum)
   }];
 }
@@ -354,12 +371,13 @@ def BitNet_SignPackOp : BitNet_Op<"sign_pack", [Pure]> {
 
 def BitNet_NormSignPackOp : BitNet_WeightUser<"norm_sign_pack", [Pure]> {
   let summary = "pack(binarize(rms_norm(x)))";
-  let arguments = (ins BitNet_Rows:$input, SymbolRefAttr:$gain,
+  let arguments = (ins BitNet_Rows:$input, UnitAttr:$centred,
+                       OptionalAttr<SymbolRefAttr>:$gain,
                        OptionalAttr<SymbolRefAttr>:$bias, F32Attr:$eps);
   let results = (outs BitNet_Packed:$result);
   let assemblyFormat = [{
-    $input `gain` $gain (`bias` $bias^)? `eps` $eps attr-dict
-    `:` type($input) `->` type($result)
+    $input (`centred` $centred^)? (`gain` $gain^)? (`bias` $bias^)? `eps` $eps
+    attr-dict `:` type($input) `->` type($result)
   }];
 }
 

@@ -22,7 +22,8 @@ using namespace mlir::bitnet;
 namespace {
 
 /// before: %y = bitnet.linear %x, @w input int8
-/// after:  %q, %s, %sum = bitnet.quantize %x          (int16: two planes)
+/// after:  %q, %s, %sum = bitnet.quantize %x          (int16: two planes; the
+///                                                     linear's range of codes)
 ///         %d = bitnet.dot %q, @w
 ///         %y = bitnet.dequantize %d scale %s, @w
 ///
@@ -56,7 +57,8 @@ struct Decompose : OpRewritePattern<LinearOp> {
       auto quantize = QuantizeOp::create(
           rewriter, loc, tensor({dyn, planes, k}, rewriter.getI8Type()),
           tensor({dyn}, rewriter.getF32Type()),
-          tensor({dyn, planes}, rewriter.getI32Type()), op.getInput());
+          tensor({dyn, planes}, rewriter.getI32Type()), op.getInput(),
+          op.getRange());
       input = quantize.getCodes();
       scale = quantize.getScale();
     }

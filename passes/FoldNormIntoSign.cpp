@@ -2,7 +2,8 @@
 //
 // A norm multiplies each element by a positive number (its gain times one over
 // the root mean square), which no sign sees. Where the gain is known to be
-// positive and no threshold (bias) is learned, the norm goes.
+// positive (or absent) and no threshold (bias) is learned, the norm goes. A
+// centred one stays: its mean is a threshold.
 //
 // Equal for every input whose normalised value does not underflow to zero,
 // that is for |x| >= 2^-126 times the root mean square.
@@ -33,10 +34,11 @@ struct DropNorm : OpRewritePattern<BinarizeOp> {
   LogicalResult matchAndRewrite(BinarizeOp op,
                                 PatternRewriter &rewriter) const override {
     auto norm = op.getInput().getDefiningOp<RMSNormOp>();
-    if (!norm || norm.getBias())
+    if (!norm || norm.getBias() || norm.getCentred())
       return failure();
-    WeightOp gain = lookupWeight(norm, norm.getGain());
-    if (!gain || !gain.getPositive())
+    WeightOp gain =
+        norm.getGain() ? lookupWeight(norm, *norm.getGain()) : nullptr;
+    if (norm.getGain() && (!gain || !gain.getPositive()))
       return failure();
     rewriter.modifyOpInPlace(
         op, [&] { op.getInputMutable().assign(norm.getInput()); });

@@ -34,8 +34,9 @@ struct FuseNorm : OpRewritePattern<QuantizeOp> {
     if (!norm || !norm->hasOneUse())
       return failure();
     rewriter.replaceOpWithNewOp<NormQuantizeOp>(
-        op, op->getResultTypes(), norm.getInput(), norm.getGainAttr(),
-        norm.getBiasAttr(), norm.getEpsAttr());
+        op, op->getResultTypes(), norm.getInput(), norm.getCentredAttr(),
+        norm.getGainAttr(), norm.getBiasAttr(), norm.getEpsAttr(),
+        op.getRangeAttr());
     rewriter.eraseOp(norm);
     return success();
   }

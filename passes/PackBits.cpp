@@ -53,8 +53,8 @@ struct NormSignPack : OpRewritePattern<SignPackOp> {
     if (!norm || !norm->hasOneUse())
       return failure();
     rewriter.replaceOpWithNewOp<NormSignPackOp>(
-        op, op.getType(), norm.getInput(), norm.getGainAttr(),
-        norm.getBiasAttr(), norm.getEpsAttr());
+        op, op.getType(), norm.getInput(), norm.getCentredAttr(),
+        norm.getGainAttr(), norm.getBiasAttr(), norm.getEpsAttr());
     rewriter.eraseOp(norm);
     return success();
   }

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::bitnet;
@@ -33,45 +34,65 @@ public:
         columns(cast<RankedTensorType>(input.getType()).getDimSize(1)) {}
 
   template <typename NormOp> void setNorm(NormOp op) {
+    normed = true;
+    centred = op.getCentred();
     eps = op.getEps().convertToFloat();
     auto vector = [&](SymbolRefAttr ref) {
       return e.weightWindow(ref, {int64_t(llvm::alignTo(columns, kRowPad))},
                             e.b.getF32Type());
     };
-    gain = vector(op.getGain());
+    if (op.getGain())
+      gain = vector(*op.getGain());
     if (op.getBias())
       bias = vector(*op.getBias());
   }
 
-  /// r = 1 / sqrt(sum(x^2) / K + eps) of row t.
+  /// [m = sum(x) / K,] r = 1 / sqrt(sum((x - m)^2) / K + eps) of row t.
   void startRow(Value t) {
-    if (!gain)
+    if (!normed)
       return;
-    Value sum =
-        e.loop(e.index(0), e.index(llvm::alignTo(columns, 16)), 16,
-               e.splat(0.0f), [&](Value column, ValueRange carried) {
-                 Value x = e.load(e.f32x16(), in, {t, column});
-                 return SmallVector<Value>{e.fadd(carried[0], e.fmul(x, x))};
-               })[0];
-    scale = rootScale(e, e.sum16(sum), columns, eps);
+    mean = Value();
+    if (centred) {
+      Value total = sum(t, [](Value x) { return x; });
+      mean = e.broadcast(e.fdiv(total, e.f32(static_cast<float>(columns))),
+                         e.f32x16());
+    }
+    scale = rootScale(e, sum(t, [&](Value x) { return e.fmul(x, x); }), columns,
+                      eps);
   }
 
-  /// (x * r) * gain [+ bias], or x.
+  /// ((x - m) * r) [* gain] [+ bias], or x.
   Value read(Value t, Value column) {
-    Value x = e.load(e.f32x16(), in, {t, column});
-    if (!gain)
+    Value x = load(t, column);
+    if (!normed)
       return x;
-    x = e.fmul(e.fmul(x, scale), e.load(e.f32x16(), gain, column));
+    x = e.fmul(x, scale);
+    if (gain)
+      x = e.fmul(x, e.load(e.f32x16(), gain, column));
     return bias ? e.fadd(x, e.load(e.f32x16(), bias, column)) : x;
   }
 
   int64_t width() const { return columns; }
 
 private:
+  Value load(Value t, Value column) {
+    Value x = e.load(e.f32x16(), in, {t, column});
+    return mean ? e.fsub(x, mean) : x;
+  }
+  Value sum(Value t, function_ref<Value(Value)> term) {
+    Value lanes = e.loop(e.index(0), e.index(llvm::alignTo(columns, 16)), 16,
+                         e.splat(0.0f), [&](Value column, ValueRange carried) {
+                           return SmallVector<Value>{
+                               e.fadd(carried[0], term(load(t, column)))};
+                         })[0];
+    return e.sum16(lanes);
+  }
+
   Emitter &e;
   Value in;
   int64_t columns;
-  Value gain, bias, scale;
+  bool normed = false, centred = false;
+  Value gain, bias, mean, scale;
   float eps = 0;
 };
 } // namespace
@@ -82,10 +103,12 @@ void mlir::bitnet::lowerRMSNorm(Emitter &e, RMSNormOp op) {
   Value out = e.buffer(op.getResult());
   e.parallel(e.rowsOf(op.getInput()), [&](Value t) {
     reader.startRow(t);
-    e.loop(e.index(0), e.index(paddedColumns(op.getType())), 16,
-           [&](Value column) {
-             e.store(reader.read(t, column), out, {t, column});
-           });
+    int64_t whole = llvm::alignTo(reader.width(), 16);
+    e.loop(e.index(0), e.index(whole), 16, [&](Value column) {
+      e.store(reader.read(t, column), out, {t, column});
+    });
+    for (int64_t pad = whole; pad < paddedColumns(op.getType()); pad += 16)
+      e.store(e.splat(0.0f), out, {t, e.index(pad)});
   });
 }
 
@@ -117,37 +140,55 @@ void mlir::bitnet::lowerHeadNorm(Emitter &e, HeadNormOp op) {
 
 /// Codes, scale and plane sums of every row. Sums are needed by kernels whose
 /// weight codes are stored with a zero point.
-static void quantizeRows(Emitter &e, RowReader &reader, Value input,
-                         Value codes, Value scale, Value sum) {
+template <typename OpTy>
+static void quantizeRows(Emitter &e, RowReader &reader, OpTy op) {
   OpBuilder &b = e.b;
-  auto codesType = cast<RankedTensorType>(codes.getType());
+  auto codesType = cast<RankedTensorType>(op.getCodes().getType());
   int64_t planes = codesType.getDimSize(1);
   int64_t padded = paddedColumns(codesType);
-  float largest = planes == 2 ? 32512.0f : 127.0f;
-  Value low = e.splatI32(planes == 2 ? -32512 : -128);
-  Value high = e.splatI32(static_cast<int32_t>(largest));
+  bool shifted = op.getRange() == CodeRange::Shifted128;
+  float peakCode = planes == 2                             ? 32512.0f
+                   : op.getRange() == CodeRange::Signed127 ? 127.0f
+                                                           : 128.0f;
+  Value low = e.splatI32(planes == 2 ? -32512 : shifted ? 0 : -128);
+  Value high = e.splatI32(planes == 2 ? 32512 : 127);
   auto i8x16 = VectorType::get(16, b.getI8Type());
-  Value codesOut = e.buffer(codes), scaleOut = e.buffer(scale),
-        sumOut = e.buffer(sum);
+  Value codesOut = e.buffer(op.getCodes()), scaleOut = e.buffer(op.getScale()),
+        sumOut = e.buffer(op.getSum());
+  Value whole = e.index(llvm::alignTo(reader.width(), 16));
 
-  e.parallel(e.rowsOf(input), [&](Value t) {
+  e.parallel(e.rowsOf(op.getInput()), [&](Value t) {
     reader.startRow(t);
+    Value shift; // min x, as -max(-x)
+    auto read = [&](Value column) {
+      Value x = reader.read(t, column);
+      return shift ? e.fsub(x, shift) : x;
+    };
+    if (shifted) {
+      Value most = e.loop(e.index(0), whole, 16,
+                          e.splat(-std::numeric_limits<float>::infinity()),
+                          [&](Value column, ValueRange carried) {
+                            Value x =
+                                arith::NegFOp::create(b, e.loc, read(column));
+                            return SmallVector<Value>{e.fmax(x, carried[0])};
+                          })[0];
+      shift = e.broadcast(arith::NegFOp::create(b, e.loc, e.max16(most)),
+                          e.f32x16());
+    }
     Value peak =
-        e.loop(e.index(0), e.index(llvm::alignTo(reader.width(), 16)), 16,
-               e.splat(0.0f), [&](Value column, ValueRange carried) {
-                 Value x = reader.read(t, column);
-                 Value magnitude = math::AbsFOp::create(b, e.loc, x);
+        e.loop(e.index(0), whole, 16, e.splat(0.0f),
+               [&](Value column, ValueRange carried) {
+                 Value magnitude = math::AbsFOp::create(b, e.loc, read(column));
                  return SmallVector<Value>{e.fmax(magnitude, carried[0])};
                })[0];
     Value a = e.fmax(e.max16(peak), e.f32(kMinAbsMax));
-    e.store(e.fdiv(a, e.f32(largest)), scaleOut, t);
-    Value factor = e.broadcast(e.fdiv(e.f32(largest), a), e.f32x16());
+    e.store(e.fdiv(a, e.f32(peakCode)), scaleOut, t);
+    Value factor = e.broadcast(e.fdiv(e.f32(peakCode), a), e.f32x16());
 
     SmallVector<Value> sums(planes, e.splatI32(0));
     sums = e.loop(
-        e.index(0), e.index(padded), 16, sums,
-        [&](Value column, ValueRange carried) {
-          Value q = e.roundToEvenInt(e.fmul(reader.read(t, column), factor));
+        e.index(0), whole, 16, sums, [&](Value column, ValueRange carried) {
+          Value q = e.roundToEvenInt(e.fmul(read(column), factor));
           q = arith::MinSIOp::create(b, e.loc, q, high);
           q = arith::MaxSIOp::create(b, e.loc, q, low);
           // hi * 256 + lo with a signed lo: subtracting lo leaves a multiple.
@@ -167,22 +208,26 @@ static void quantizeRows(Emitter &e, RowReader &reader, Value input,
           }
           return next;
         });
-    for (int64_t p = 0; p < planes; ++p)
+    Value zero = arith::ConstantOp::create(
+        b, e.loc, DenseElementsAttr::get(i8x16, static_cast<int8_t>(0)));
+    for (int64_t p = 0; p < planes; ++p) {
+      for (int64_t pad = llvm::alignTo(reader.width(), 16); pad < padded;
+           pad += 16)
+        e.store(zero, codesOut, {t, e.index(p), e.index(pad)});
       e.store(e.sumI32(sums[p]), sumOut, {t, e.index(p)});
+    }
   });
 }
 
 void mlir::bitnet::lowerQuantize(Emitter &e, QuantizeOp op) {
   RowReader reader(e, op.getInput());
-  quantizeRows(e, reader, op.getInput(), op.getCodes(), op.getScale(),
-               op.getSum());
+  quantizeRows(e, reader, op);
 }
 
 void mlir::bitnet::lowerNormQuantize(Emitter &e, NormQuantizeOp op) {
   RowReader reader(e, op.getInput());
   reader.setNorm(op);
-  quantizeRows(e, reader, op.getInput(), op.getCodes(), op.getScale(),
-               op.getSum());
+  quantizeRows(e, reader, op);
 }
 
 /// 64 columns to a word: four masks of 16 lanes, the first lowest. Bits beyond

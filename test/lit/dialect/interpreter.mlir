@@ -37,6 +37,42 @@ func.func @quantize_small() -> (tensor<1x1x4xi8>, tensor<1xf32>) {
   return %c, %s : tensor<1x1x4xi8>, tensor<1xf32>
 }
 
+// The first BitNet's: max|x| is 128, which saturates; -128 is a code.
+// CHECK-LABEL: @quantize_128
+// CHECK-NEXT: result 0: 1x1x4xi8
+// CHECK-NEXT: {{^}}  127 -128 64 -1{{$}}
+// CHECK-NEXT: result 1: 1xf32
+// CHECK-NEXT: {{^}}  0.5{{$}}
+// CHECK-NEXT: result 2: 1x1xi32
+// CHECK-NEXT: {{^}}  62{{$}}
+func.func @quantize_128() -> (tensor<1x1x4xi8>, tensor<1xf32>, tensor<1x1xi32>) {
+  %x = arith.constant dense<[[64.0, -64.0, 32.0, -0.5]]> : tensor<1x4xf32>
+  %c, %s, %u = bitnet.quantize %x range signed128 : tensor<1x4xf32> -> tensor<1x1x4xi8>, tensor<1xf32>, tensor<1x1xi32>
+  return %c, %s, %u : tensor<1x1x4xi8>, tensor<1xf32>, tensor<1x1xi32>
+}
+
+// From the minimum, which is 0; the maximum, 128 again, saturates.
+// CHECK-LABEL: @quantize_shifted
+// CHECK-NEXT: result 0: 1x1x16xi8
+// CHECK-NEXT: {{^}}  0 127 64 96 64 64 64 64 ...
+// CHECK-NEXT: result 1: 1xf32
+// CHECK-NEXT: {{^}}  0.03125{{$}}
+func.func @quantize_shifted() -> (tensor<1x1x16xi8>, tensor<1xf32>) {
+  %x = arith.constant dense<[[-3.0, 1.0, -1.0, 0.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0]]> : tensor<1x16xf32>
+  %c, %s, %u = bitnet.quantize %x range shifted128 : tensor<1x16xf32> -> tensor<1x1x16xi8>, tensor<1xf32>, tensor<1x1xi32>
+  return %c, %s : tensor<1x1x16xi8>, tensor<1xf32>
+}
+
+// LayerNorm: of x - mean x. Eight times 3 and eight times 7 are -1 and 1.
+// CHECK-LABEL: @layer_norm
+// CHECK-NEXT: result 0: 1x16xf32
+// CHECK-NEXT: {{^}}  -1 1 -1 1 -1 1 -1 1 ...
+func.func @layer_norm() -> tensor<1x16xf32> {
+  %x = arith.constant dense<[[3.0, 7.0, 3.0, 7.0, 3.0, 7.0, 3.0, 7.0, 3.0, 7.0, 3.0, 7.0, 3.0, 7.0, 3.0, 7.0]]> : tensor<1x16xf32>
+  %y = bitnet.rms_norm %x centred eps 0.0 : tensor<1x16xf32>
+  return %y : tensor<1x16xf32>
+}
+
 // Two signed planes: q = 256 high + low.
 // CHECK-LABEL: @quantize_planes
 // CHECK-NEXT: result 0: 1x2x8xi8

@@ -534,3 +534,38 @@ func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
   %0 = bitnet.head_norm %x gain @layer::@g eps 1.0e-5 head_dim 48 : tensor<?x64xf32>
   return %0 : tensor<?x64xf32>
 }
+
+// -----
+
+func.func @f(%x: tensor<?x70xf32>) -> tensor<?x70xf32> {
+  // expected-error @+1 {{centred rows must be a multiple of 16, are 70}}
+  %0 = bitnet.rms_norm %x centred eps 1.0e-5 : tensor<?x70xf32>
+  return %0 : tensor<?x70xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x70xf32>) -> tensor<?x1x70xi8> {
+  // expected-error @+1 {{shifted rows must be a multiple of 16, are 70}}
+  %q, %s, %sum = bitnet.quantize %x range shifted128 : tensor<?x70xf32> -> tensor<?x1x70xi8>, tensor<?xf32>, tensor<?x1xi32>
+  return %q : tensor<?x1x70xi8>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x2x64xi8> {
+  // expected-error @+1 {{range signed128 is for 1 plane}}
+  %q, %s, %sum = bitnet.quantize %x range signed128 : tensor<?x64xf32> -> tensor<?x2x64xi8>, tensor<?xf32>, tensor<?x2xi32>
+  return %q : tensor<?x2x64xi8>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant ternary shape [64, 64] source "w"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{range signed128 is for int8 input}}
+  %0 = bitnet.linear %x, @layer::@w input int16 range signed128 : tensor<?x64xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}

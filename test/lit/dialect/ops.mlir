@@ -34,6 +34,16 @@ func.func @layer_fn(%h: tensor<?x64xf32>) -> tensor<?x64xf32> {
   %n = bitnet.rms_norm %h gain @layer::@gain eps 1.0e-5 : tensor<?x64xf32>
   // CHECK: bitnet.rms_norm %{{.*}} gain @layer::@gain bias @layer::@bias eps 9.99999974E-6 : tensor<?x64xf32>
   %nb = bitnet.rms_norm %h gain @layer::@gain bias @layer::@bias eps 1.0e-5 : tensor<?x64xf32>
+  // CHECK: bitnet.rms_norm %{{.*}} centred gain @layer::@gain bias @layer::@bias eps 9.99999974E-6 : tensor<?x64xf32>
+  %ln = bitnet.rms_norm %h centred gain @layer::@gain bias @layer::@bias eps 1.0e-5 : tensor<?x64xf32>
+  // CHECK: bitnet.rms_norm %{{.*}} eps 9.99999974E-6 : tensor<?x64xf32>
+  %plain = bitnet.rms_norm %ln eps 1.0e-5 : tensor<?x64xf32>
+  // CHECK: bitnet.norm_quantize %{{.*}} centred eps 9.99999974E-6 range shifted128 : tensor<?x64xf32>
+  %nq, %ns, %nsum = bitnet.norm_quantize %plain centred eps 1.0e-5 range shifted128 : tensor<?x64xf32> -> tensor<?x1x64xi8>, tensor<?xf32>, tensor<?x1xi32>
+  // CHECK: bitnet.quantize %{{.*}} range signed128 : tensor<?x64xf32>
+  %qq, %qs, %qsum = bitnet.quantize %plain range signed128 : tensor<?x64xf32> -> tensor<?x1x64xi8>, tensor<?xf32>, tensor<?x1xi32>
+  // CHECK: bitnet.linear %{{.*}}, @layer::@t input int8 range shifted128 : tensor<?x64xf32> -> tensor<?x64xf32>
+  %lr = bitnet.linear %plain, @layer::@t input int8 range shifted128 : tensor<?x64xf32> -> tensor<?x64xf32>
   // CHECK: bitnet.linear %{{.*}}, @layer::@t input int8 : tensor<?x64xf32> -> tensor<?x64xf32>
   %q = bitnet.linear %n, @layer::@t input int8 : tensor<?x64xf32> -> tensor<?x64xf32>
   // CHECK: bitnet.linear %{{.*}}, @layer::@b input sign : tensor<?x64xf32> -> tensor<?x32xf32>

@@ -56,3 +56,20 @@ func.func @groups(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
   %y = bitnet.linear %x, @layer::@g input int8 : tensor<?x80xf32> -> tensor<?x48xf32>
   return %y : tensor<?x48xf32>
 }
+
+// Two planes of a head with groups: [planes][groups].
+// CHECK-LABEL: func.func @groups16
+// CHECK: bitnet.dot {{.*}}, @layer::@g : tensor<?x2x80xi8> -> tensor<?x10x48xi32>
+// CHECK: bitnet.dequantize {{.*}}, @layer::@g : tensor<?x10x48xi32>, tensor<?xf32> -> tensor<?x48xf32>
+func.func @groups16(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
+  %y = bitnet.linear %x, @layer::@g input int16 : tensor<?x80xf32> -> tensor<?x48xf32>
+  return %y : tensor<?x48xf32>
+}
+
+// The first BitNet's range of codes.
+// CHECK-LABEL: func.func @range
+// CHECK: bitnet.quantize %arg0 range shifted128
+func.func @range(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
+  %y = bitnet.linear %x, @layer::@b input int8 range shifted128 : tensor<?x80xf32> -> tensor<?x48xf32>
+  return %y : tensor<?x48xf32>
+}

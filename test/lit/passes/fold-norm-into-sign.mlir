@@ -47,3 +47,22 @@ func.func @threshold(%x: tensor<?x80xf32>) -> tensor<?x80xi1> {
   %b = bitnet.binarize %n : tensor<?x80xf32> -> tensor<?x80xi1>
   return %b : tensor<?x80xi1>
 }
+
+// CHECK-LABEL: func.func @no_gain
+// CHECK-NOT: rms_norm
+// CHECK: bitnet.binarize %arg0
+func.func @no_gain(%x: tensor<?x80xf32>) -> tensor<?x80xi1> {
+  %n = bitnet.rms_norm %x eps 1.0e-5 : tensor<?x80xf32>
+  %b = bitnet.binarize %n : tensor<?x80xf32> -> tensor<?x80xi1>
+  return %b : tensor<?x80xi1>
+}
+
+// Not folded: the mean that is subtracted is a threshold.
+// CHECK-LABEL: func.func @centred
+// CHECK: %[[N:.*]] = bitnet.rms_norm
+// CHECK: bitnet.binarize %[[N]]
+func.func @centred(%x: tensor<?x80xf32>) -> tensor<?x80xi1> {
+  %n = bitnet.rms_norm %x centred gain @layer::@positive eps 1.0e-5 : tensor<?x80xf32>
+  %b = bitnet.binarize %n : tensor<?x80xf32> -> tensor<?x80xi1>
+  return %b : tensor<?x80xi1>
+}

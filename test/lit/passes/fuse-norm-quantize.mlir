@@ -34,3 +34,21 @@ func.func @other_reader(%x: tensor<?x80xf32>) -> (tensor<?x1x80xi8>, tensor<?x80
   %q, %s, %sum = bitnet.quantize %n : tensor<?x80xf32> -> tensor<?x1x80xi8>, tensor<?xf32>, tensor<?x1xi32>
   return %q, %n : tensor<?x1x80xi8>, tensor<?x80xf32>
 }
+
+// LayerNorm, and a range of codes.
+// CHECK-LABEL: func.func @layer_norm
+// CHECK-NEXT: bitnet.norm_quantize %arg0 centred gain @layer::@gain bias @layer::@bias eps {{.*}} range shifted128
+// CHECK-NEXT: return
+func.func @layer_norm(%x: tensor<?x80xf32>) -> (tensor<?x1x80xi8>, tensor<?xf32>, tensor<?x1xi32>) {
+  %n = bitnet.rms_norm %x centred gain @layer::@gain bias @layer::@bias eps 1.0e-5 : tensor<?x80xf32>
+  %q, %s, %sum = bitnet.quantize %n range shifted128 : tensor<?x80xf32> -> tensor<?x1x80xi8>, tensor<?xf32>, tensor<?x1xi32>
+  return %q, %s, %sum : tensor<?x1x80xi8>, tensor<?xf32>, tensor<?x1xi32>
+}
+
+// CHECK-LABEL: func.func @no_gain
+// CHECK-NEXT: bitnet.norm_quantize %arg0 eps {{.*}} range signed128
+func.func @no_gain(%x: tensor<?x80xf32>) -> (tensor<?x1x80xi8>, tensor<?xf32>, tensor<?x1xi32>) {
+  %n = bitnet.rms_norm %x eps 1.0e-5 : tensor<?x80xf32>
+  %q, %s, %sum = bitnet.quantize %n range signed128 : tensor<?x80xf32> -> tensor<?x1x80xi8>, tensor<?xf32>, tensor<?x1xi32>
+  return %q, %s, %sum : tensor<?x1x80xi8>, tensor<?xf32>, tensor<?x1xi32>
+}

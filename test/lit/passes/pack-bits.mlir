@@ -45,3 +45,12 @@ func.func private @other_bits(%b: tensor<?x80xi1>) -> tensor<?x2xi64> {
   %p = bitnet.pack %b : tensor<?x80xi1> -> tensor<?x2xi64>
   return %p : tensor<?x2xi64>
 }
+
+// CHECK-LABEL: func.func @layer_norm
+// CHECK-NEXT: bitnet.norm_sign_pack %arg0 centred eps
+func.func @layer_norm(%x: tensor<?x80xf32>) -> tensor<?x2xi64> {
+  %n = bitnet.rms_norm %x centred eps 1.0e-5 : tensor<?x80xf32>
+  %b = bitnet.binarize %n : tensor<?x80xf32> -> tensor<?x80xi1>
+  %p = bitnet.pack %b : tensor<?x80xi1> -> tensor<?x2xi64>
+  return %p : tensor<?x2xi64>
+}
