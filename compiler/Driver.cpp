@@ -9,7 +9,7 @@
 #include "Link.h"
 #include "Packer.h"
 #include "compiler/template/TemplateCompiler.h"
-#include "compiler/tokenizer/TokenizerCompiler.h"
+#include "compiler/tokenizer/CompileTokenizer.h"
 #include "passes/Pipeline.h"
 #include "runtime/abi/bitnet_abi.h"
 #include "targets/Kernels.h"
@@ -177,10 +177,18 @@ Error Compilation::pack(StringRef file) {
 Error Compilation::embedBlobs() {
   progress.begin("tokenizer");
   if (!model.tokenizerFile.empty()) {
-    auto blob = compileTokenizer(model.tokenizerFile);
-    if (!blob)
-      return blob.takeError();
-    (*module)->setAttr("bitnet.tokenizer", StringAttr::get(&context, *blob));
+    CompiledTokenizer tokenizer = compileTokenizerFile(model.tokenizerFile);
+    // Fewer are usual: rows of an embedding are rounded up.
+    if (tokenizer.error.empty() &&
+        static_cast<int64_t>(tokenizer.tokens) > model.vocabSize)
+      tokenizer.error = model.tokenizerFile + ": has " +
+                        std::to_string(tokenizer.tokens) +
+                        " tokens, the embedding of the model only " +
+                        std::to_string(model.vocabSize) + " rows";
+    if (!tokenizer.error.empty())
+      return createStringError(tokenizer.error);
+    (*module)->setAttr("bitnet.tokenizer",
+                       StringAttr::get(&context, tokenizer.blob));
   }
   if (model.chatTemplate) {
     CompiledTemplate compiled = compileTemplate(*model.chatTemplate);
@@ -286,7 +294,7 @@ Error Compilation::run() {
   progress.note(("target " + options.cpu->name).str() +
                 (options.cpuNote.empty() ? "" : " (" + options.cpuNote + ")"));
   progress.begin("reading the model");
-  auto imported = importModel(options.path);
+  auto imported = importModel(options.path, options.import);
   if (!imported)
     return imported.takeError();
   model = std::move(*imported);

@@ -85,6 +85,20 @@ static Error setPrefix(DriverOptions &options, StringRef value) {
   return Error::success();
 }
 
+static Error setI2SLayout(DriverOptions &options, StringRef value) {
+  static constexpr std::pair<StringRef, gguf::I2SLayout> layouts[] = {
+      {"128", gguf::I2SLayout::Blocks128},
+      {"64", gguf::I2SLayout::Blocks64},
+      {"rows", gguf::I2SLayout::Rows}};
+  for (auto [name, layout] : layouts)
+    if (name == value) {
+      options.import.i2sLayout = layout;
+      return Error::success();
+    }
+  return createStringError("unknown I2_S layout '" + value +
+                           "'; known are 128, 64 and rows");
+}
+
 static Error setOutput(DriverOptions &options, StringRef value) {
   if (value.empty())
     return createStringError("the output's name is empty");
@@ -129,6 +143,11 @@ static constexpr OptionRow kOptions[] = {
      "a CPU of the table, or native (default)", setTarget},
     {"Target", "--print-targets", "", "", "list CPUs and the kernels they get",
      setFlag<&DriverOptions::printTargets>},
+    {"Model", "--i2s-layout", "", "KIND",
+     "codes of I2_S tensors in a GGUF file lie in blocks\n"
+     "of 128 (default: converters and x86), of 64 (Arm),\n"
+     "or in rows (x86 without ACT_PARALLEL); it cannot tell",
+     setI2SLayout},
     {"Diagnosis", "-v", "--verbose", "", "print steps, times and peak memory",
      setFlag<&DriverOptions::verbose>},
     {"Diagnosis", "--save-temps", "", "",

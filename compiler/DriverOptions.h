@@ -7,6 +7,7 @@
 #ifndef BITNETC_COMPILER_DRIVEROPTIONS_H
 #define BITNETC_COMPILER_DRIVEROPTIONS_H
 
+#include "Model.h"
 #include "targets/Cpu.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
@@ -23,6 +24,7 @@ struct DriverOptions {
   std::string output; ///< Empty: chosen by the driver.
   std::string prefix; ///< Of exported symbols; empty: chosen by the driver.
   Emit emit = Emit::Program;
+  ImportOptions import;
   const mlir::bitnet::Cpu *cpu = nullptr;
   std::string cpuNote; ///< Why that one, if it was not named.
   bool verbose = false, saveTemps = false;

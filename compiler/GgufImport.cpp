@@ -89,12 +89,30 @@ void readRope(GgufKeys &k, Model &m) {
   factor = k.number("rope.scaling.factor", 0, 1e6, factor);
   std::string type =
       k.string("rope.scaling.type", factor == 1 ? "none" : "linear");
-  if (type != "none" && type != "linear")
+  if (type != "none" && type != "linear" && type != "yarn")
     k.fail("rope.scaling.type",
-           "expected \"none\" or \"linear\", found \"" + type + "\"");
+           "expected \"none\", \"linear\" or \"yarn\", found \"" + type + "\"");
   if (k.number("rope.scaling.attn_factor", 0, 1e6, 1.0) != 1)
     k.fail("rope.scaling.attn_factor", "other than 1 is not supported yet");
-  setRopeFrequencies(m, std::nullopt);
+  std::optional<RopeScaling> scaling;
+  k.ignore("rope.scaling.original_context_length");
+  if (type == "yarn") {
+    int64_t original = k.integer("rope.scaling.original_context_length", 1,
+                                 limits::positions, m.maxPosition);
+    scaling.emplace();
+    scaling->kind = RopeScaling::Kind::Yarn;
+    scaling->factor = factor;
+    scaling->originalMaxPosition = original;
+    scaling->betaFast = k.number("rope.scaling.yarn_beta_fast", 1e-6, 1e6, 32);
+    scaling->betaSlow = k.number("rope.scaling.yarn_beta_slow", 1e-6, 1e6, 1);
+    for (StringRef name :
+         {"rope.scaling.yarn_ext_factor", "rope.scaling.yarn_attn_factor"})
+      if (k.number(name, -1e6, 1e6, 1.0) != 1)
+        k.fail(name, "other than 1 is not supported yet");
+    if (factor < 1)
+      k.fail("rope.scaling.factor", "yarn needs at least 1");
+  }
+  setRopeFrequencies(m, scaling);
   // 0 is written for "not scaled".
   if (type == "linear" && factor != 0 && factor != 1)
     for (float &frequency : m.ropeInvFreq)
@@ -103,9 +121,8 @@ void readRope(GgufKeys &k, Model &m) {
 
 /// Keys that change nothing here, or only with values that are refused.
 void readRest(GgufKeys &k) {
-  for (StringRef name :
-       {"rope.scaling.original_context_length", "rope.scaling.finetuned",
-        "tensor_data_layout", "attention.layer_norm_epsilon"})
+  for (StringRef name : {"rope.scaling.finetuned", "tensor_data_layout",
+                         "attention.layer_norm_epsilon"})
     k.ignore(name);
   for (StringRef name : {"expert_count", "expert_used_count",
                          "attention.sliding_window", "pooling_type"})
@@ -158,7 +175,7 @@ Error readTokens(Model &m, const gguf::File &file, StringRef path) {
 
 } // namespace
 
-Expected<Model> importGguf(StringRef path) {
+Expected<Model> importGguf(StringRef path, const ImportOptions &options) {
   gguf::MappedFile mapped;
   gguf::File file;
   std::string reason;
@@ -186,6 +203,8 @@ Expected<Model> importGguf(StringRef path) {
 
   if (Error error = addGgufTensors(model, file, path, row.permuted))
     return error;
+  for (auto &[name, tensor] : model.tensors)
+    tensor.i2sLayout = options.i2sLayout;
   if (Error error = setGgufQuantization(model, mapped.bytes(), row.master))
     return error;
   if (Error error = readTokens(model, file, path))

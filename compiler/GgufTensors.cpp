@@ -188,7 +188,50 @@ Error addGgufTensors(Model &m, const gguf::File &file, StringRef path,
   return checkPresent(m, path);
 }
 
+static const uint8_t *bytesOf(const TensorRef &ref, StringRef fileBytes) {
+  return reinterpret_cast<const uint8_t *>(fileBytes.data()) + ref.offset;
+}
+
+/// llama.cpp's own 1-bit types say nothing about activations: models in them
+/// were trained with floats, whose outliers 8 bits a token would drown in.
+static bool weightsOnly(const TensorRef &ref) {
+  return is_contained({gguf::Format::Q1_0, gguf::Format::Q1_0G32,
+                       gguf::Format::Q2_0, gguf::Format::Q2_0G128},
+                      ref.format);
+}
+
+/// Embedding or head: of few bits, if its type is.
+static Expected<std::optional<Quantization>>
+tokenQuantization(const Model &m, StringRef name, StringRef fileBytes) {
+  auto it = m.tensors.find((name + ".weight").str());
+  if (it == m.tensors.end() || it->second.shape.size() != 2 ||
+      !hasFewBits(it->second))
+    return std::nullopt;
+  const TensorRef &ref = it->second;
+  auto kind = ggufMatrixKind(ref, bytesOf(ref, fileBytes));
+  if (!kind)
+    return tensorError(ref.file, translateBack(globals, it->first),
+                       toString(kind.takeError()));
+  Quantization q;
+  q.weight = kind->weight;
+  q.input = InputQuant::Int16;
+  q.scale = kind->scale;
+  q.packing = Packing::Gguf;
+  if (kind->scale == ScaleKind::Group) {
+    q.group = kind->group;
+    q.halfScales = kind->halfScales;
+  }
+  return q;
+}
+
 Error setGgufQuantization(Model &m, StringRef fileBytes, bool mayBeMaster) {
+  for (auto [name, to] : {std::pair("model.embed_tokens", &m.embedding),
+                          std::pair("lm_head", &m.head)}) {
+    auto quant = tokenQuantization(m, name, fileBytes);
+    if (!quant)
+      return quant.takeError();
+    *to = *quant;
+  }
   Quantization &q = m.quant;
   q.input = InputQuant::Int8;
   q.scale = ScaleKind::Tensor;
@@ -208,9 +251,7 @@ Error setGgufQuantization(Model &m, StringRef fileBytes, bool mayBeMaster) {
                            "expected shape " +
                                shapeText({linear.rows, linear.cols}) +
                                ", found " + shapeText(ref.shape));
-      auto kind = ggufMatrixKind(
-          ref,
-          reinterpret_cast<const uint8_t *>(fileBytes.data()) + ref.offset);
+      auto kind = ggufMatrixKind(ref, bytesOf(ref, fileBytes));
       if (!kind)
         return tensorError(ref.file, name, toString(kind.takeError()));
       if (kind->master && !mayBeMaster)
@@ -218,6 +259,8 @@ Error setGgufQuantization(Model &m, StringRef fileBytes, bool mayBeMaster) {
                            "expected ternary or binary weights, found " +
                                typeName(ref) +
                                " with other values: this is not a 1-bit model");
+      if (weightsOnly(ref))
+        q.input = InputQuant::Int16;
       allBinary &= kind->weight == WeightQuant::Binary;
       allHalf &= kind->halfScales &&
                  !m.tensors.count(layerName(i, linear.name + ".weight_scale"));

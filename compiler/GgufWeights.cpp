@@ -17,7 +17,8 @@ static Error failure(const Twine &message) {
 }
 
 static gguf::BlockMatrix blocksOf(const TensorRef &ref, const uint8_t *data) {
-  return {ref.format, uint64_t(ref.shape[0]), uint64_t(ref.shape[1]), data};
+  return {ref.format, uint64_t(ref.shape[0]), uint64_t(ref.shape[1]), data,
+          ref.i2sLayout};
 }
 
 /// The row of the file that holds row `row`: interleaved rope pairs rows 2i and
@@ -35,7 +36,7 @@ static int64_t storedRow(const TensorRef &ref, int64_t row) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// Scales of a matrix in the order of the file: one, one a row, or all of them.
+/// Scales of rows: one, one a row, or all of them.
 struct Scales {
   ScaleKind kind = ScaleKind::Tensor;
   std::vector<float> values;
@@ -56,15 +57,18 @@ static std::optional<float> common(ArrayRef<float> scales, bool zeroIsAny) {
   return shared.value_or(0);
 }
 
+/// Of rows [begin, end), in the order in which they are read.
 static Expected<Scales> readScales(const TensorRef &ref,
-                                   const gguf::BlockMatrix &blocks) {
-  const auto rows = static_cast<uint64_t>(ref.shape[0]);
+                                   const gguf::BlockMatrix &blocks,
+                                   int64_t begin, int64_t end) {
+  const auto rows = static_cast<uint64_t>(end - begin);
   const auto cols = static_cast<uint64_t>(ref.shape[1]);
   const uint64_t groups = cols / blocks.groupSize();
   std::vector<float> all;
   all.reserve(rows * groups);
-  for (uint64_t row = 0; row < rows; ++row)
+  for (int64_t i = begin; i < end; ++i)
     for (uint64_t c = 0; c < cols; c += blocks.groupSize()) {
+      const int64_t row = storedRow(ref, i);
       all.push_back(blocks.scale(row, c));
       if (!std::isfinite(all.back()))
         return failure("the scale of row " + Twine(row) + ", column " +
@@ -115,6 +119,13 @@ static bool isTernary(const TensorRef &ref, const uint8_t *data) {
   return true;
 }
 
+bool hasFewBits(const TensorRef &ref) {
+  if (ref.format == gguf::Format::None)
+    return false;
+  gguf::BlockMatrix blocks = blocksOf(ref, nullptr);
+  return blocks.isTernary() || blocks.isBinary();
+}
+
 Expected<GgufMatrixKind> ggufMatrixKind(const TensorRef &ref,
                                         const uint8_t *data) {
   GgufMatrixKind kind;
@@ -129,7 +140,7 @@ Expected<GgufMatrixKind> ggufMatrixKind(const TensorRef &ref,
   if (!blocks.isTernary() && !blocks.isBinary())
     return failure("expected ternary or binary weights, found " +
                    typeName(ref));
-  auto scales = readScales(ref, blocks);
+  auto scales = readScales(ref, blocks, 0, ref.shape[0]);
   if (!scales)
     return scales.takeError();
   kind.weight = blocks.isBinary() ? WeightQuant::Binary : WeightQuant::Ternary;
@@ -145,8 +156,8 @@ Expected<GgufMatrixKind> ggufMatrixKind(const TensorRef &ref,
 
 /// As many scales as the model wants: those of a group of the file, of a row or
 /// of the matrix hold for all that the model has in its place.
-static void placeScales(const TensorRef &ref, const Scales &scales,
-                        const Quantization &quant, QuantizedMatrix &m) {
+static void placeScales(const Scales &scales, const Quantization &quant,
+                        QuantizedMatrix &m) {
   const int64_t rows = quant.scale == ScaleKind::Tensor ? 1 : m.rows;
   const int64_t groups =
       quant.scale == ScaleKind::Group ? m.cols / quant.group : 1;
@@ -155,11 +166,11 @@ static void placeScales(const TensorRef &ref, const Scales &scales,
   m.scale.reserve(rows * groups);
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t g = 0; g < groups; ++g)
-      m.scale.push_back(scales.values[one ? 0
-                                          : storedRow(ref, row) * stored +
-                                                g * stored / groups]);
+      m.scale.push_back(
+          scales.values[one ? 0 : row * stored + g * stored / groups]);
 }
 
+/// All rows: what they share is known then only.
 static Expected<QuantizedMatrix> readFloatMatrix(const TensorRef &ref,
                                                  const uint8_t *data,
                                                  const Quantization &quant) {
@@ -174,32 +185,33 @@ static Expected<QuantizedMatrix> readFloatMatrix(const TensorRef &ref,
   if (auto scale = ternaryScale(w)) {
     for (size_t i = 0; i < w.size(); ++i)
       m.codes[i] = int8_t(w[i] > 0) - int8_t(w[i] < 0);
-    placeScales(ref, {ScaleKind::Tensor, {*scale}}, quant, m);
+    placeScales({ScaleKind::Tensor, {*scale}}, quant, m);
     return m;
   }
   auto mean = float(meanAbs(w));
   if (!std::isfinite(mean))
     return failure("has weights that are not finite");
   float scale = quantizeMaster(w, mean, WeightQuant::Ternary, m.codes.data());
-  placeScales(ref, {ScaleKind::Tensor, {scale}}, quant, m);
+  placeScales({ScaleKind::Tensor, {scale}}, quant, m);
   return m;
 }
 
 Expected<QuantizedMatrix> readGgufMatrix(const TensorRef &ref,
                                          const uint8_t *data,
-                                         const Quantization &quant) {
+                                         const Quantization &quant,
+                                         int64_t begin, int64_t end) {
   if (ref.format == gguf::Format::None)
     return readFloatMatrix(ref, data, quant);
   gguf::BlockMatrix blocks = blocksOf(ref, data);
-  auto scales = readScales(ref, blocks);
+  auto scales = readScales(ref, blocks, begin, end);
   if (!scales)
     return scales.takeError();
   QuantizedMatrix m;
-  m.rows = ref.shape[0];
+  m.rows = end - begin;
   m.cols = ref.shape[1];
   m.codes.resize(size_t(m.rows) * size_t(m.cols));
   for (int64_t row = 0; row < m.rows; ++row) {
-    const int64_t from = storedRow(ref, row);
+    const int64_t from = storedRow(ref, begin + row);
     int8_t *codes = m.codes.data() + row * m.cols;
     blocks.codes(from, codes);
     int8_t highest = *std::max_element(codes, codes + m.cols);
@@ -213,7 +225,7 @@ Expected<QuantizedMatrix> readGgufMatrix(const TensorRef &ref,
   }
   if (scales->kind > quant.scale)
     return failure("has more scales than the model");
-  placeScales(ref, *scales, quant, m);
+  placeScales(*scales, quant, m);
   return m;
 }
 
@@ -223,7 +235,7 @@ std::vector<float> readBlockValues(const TensorRef &ref, const uint8_t *data,
   for (int64_t extent : ref.shape)
     total *= uint64_t(extent);
   end = std::min(end, total);
-  gguf::BlockMatrix blocks(ref.format, total / cols, cols, data);
+  gguf::BlockMatrix blocks(ref.format, total / cols, cols, data, ref.i2sLayout);
   std::vector<float> out(end - begin);
   for (uint64_t row = begin / cols; row < end / cols; ++row)
     blocks.values(row, out.data() + (row * cols - begin));

@@ -21,14 +21,18 @@ struct GgufMatrixKind {
   bool master = false;     ///< Floats that have to be quantised.
 };
 
+/// Of a ternary or binary type. (Floats may hold such values all the same.)
+bool hasFewBits(const TensorRef &ref);
+
 /// Errors name no tensor. `data` holds the bytes of `ref`, a matrix.
 llvm::Expected<GgufMatrixKind> ggufMatrixKind(const TensorRef &ref,
                                               const uint8_t *data);
 
-/// With as many scales as `quant` says.
+/// Rows [begin, end), with as many scales as `quant` says for them.
 llvm::Expected<QuantizedMatrix> readGgufMatrix(const TensorRef &ref,
                                                const uint8_t *data,
-                                               const Quantization &quant);
+                                               const Quantization &quant,
+                                               int64_t begin, int64_t end);
 
 /// Elements [begin, end), at most all; whole rows.
 std::vector<float> readBlockValues(const TensorRef &ref, const uint8_t *data,

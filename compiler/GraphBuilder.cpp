@@ -11,12 +11,14 @@
 #include "dialect/Dialect.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::bitnet;
 // Quantisers and activations have the same names in the description and in the
 // dialect; unqualified names are the dialect's.
 using bitnetc::Model;
+using bitnetc::Quantization;
 using bitnetc::ScaleKind;
 using bitnetc::WeightReader;
 
@@ -41,15 +43,23 @@ private:
                           bool positive, StringRef source, int64_t group = 0,
                           bool halfScales = false);
   SymbolRefAttr addVector(StringRef name, int64_t size, StringRef source);
-  SymbolRefAttr addLinear(StringRef name, int64_t n, int64_t k,
-                          StringRef source);
+  SymbolRefAttr addQuantized(StringRef name, int64_t n, int64_t k,
+                             StringRef source, const Quantization &quant);
+  /// Embedding or head: of few bits, or int8 rows.
+  SymbolRefAttr addTokens(StringRef name, StringRef source,
+                          const std::optional<Quantization> &quant);
 
-  /// A norm of the layer with its gain and, if the model has one, its bias.
-  Value norm(StringRef name, Value input, StringRef source, float eps);
-  Value norm(StringRef name, Value input, StringRef source) {
-    return norm(name, input, source, model.normEps);
+  struct NormForm {
+    float eps;
+    bool centred, gain, bias;
+  };
+  /// Those of the layer that are no linear's own.
+  NormForm layerForm() const {
+    return {model.normEps, model.layerNorm, true, model.normBias};
   }
-  Value linear(StringRef name, Value input, int64_t n, StringRef source);
+  Value norm(StringRef name, Value input, StringRef source, NormForm form);
+  Value linear(StringRef name, Value input, int64_t n, StringRef source,
+               bool shifted = false);
   Value headNormIfAny(StringRef name, Value input, StringRef source);
   Value ropeIfAny(Value input);
 
@@ -103,44 +113,85 @@ SymbolRefAttr GraphBuilder::addVector(StringRef name, int64_t size,
       break;
     }
     positive &= llvm::all_of(*values, [](float value) { return value > 0; });
+    auto bad = llvm::find_if(*values,
+                             [](float value) { return !std::isfinite(value); });
+    if (bad != values->end()) {
+      error = llvm::joinErrors(
+          std::move(error),
+          llvm::createStringError(model.path + ": tensor \"" +
+                                  instanceName(source, i) + "\": value " +
+                                  llvm::Twine(bad - values->begin()) +
+                                  " is not finite"));
+      break;
+    }
   }
   return addWeight(name, WeightQuant::Float, {size}, 1, positive, source);
 }
 
-SymbolRefAttr GraphBuilder::addLinear(StringRef name, int64_t n, int64_t k,
-                                      StringRef source) {
-  WeightQuant quant = model.quant.weight == bitnetc::WeightQuant::Binary
-                          ? WeightQuant::Binary
-                          : WeightQuant::Ternary;
-  int64_t scaleRows = model.quant.scale == ScaleKind::Tensor ? 1 : n;
-  bool groups = model.quant.scale == ScaleKind::Group;
-  return addWeight(name, quant, {n, k}, scaleRows, false, source,
-                   groups ? model.quant.group : 0,
-                   groups && model.quant.halfScales);
+SymbolRefAttr GraphBuilder::addQuantized(StringRef name, int64_t n, int64_t k,
+                                         StringRef source,
+                                         const Quantization &quant) {
+  WeightQuant kind = quant.weight == bitnetc::WeightQuant::Binary
+                         ? WeightQuant::Binary
+                         : WeightQuant::Ternary;
+  int64_t scaleRows = quant.scale == ScaleKind::Tensor ? 1 : n;
+  bool groups = quant.scale == ScaleKind::Group;
+  return addWeight(name, kind, {n, k}, scaleRows, false, source,
+                   groups ? quant.group : 0, groups && quant.halfScales);
+}
+
+SymbolRefAttr
+GraphBuilder::addTokens(StringRef name, StringRef source,
+                        const std::optional<Quantization> &quant) {
+  int64_t n = model.vocabSize, k = model.hiddenSize;
+  if (quant)
+    return addQuantized(name, n, k, source, *quant);
+  return addWeight(name, WeightQuant::Int8, {n, k}, n, false,
+                   (source + ".weight").str());
 }
 
 Value GraphBuilder::norm(StringRef name, Value input, StringRef source,
-                         float eps) {
+                         NormForm form) {
   int64_t size = cast<RankedTensorType>(input.getType()).getDimSize(1);
-  SymbolRefAttr gain = addVector(name, size, (source + ".weight").str());
-  SymbolRefAttr bias;
-  if (model.normBias)
+  SymbolRefAttr gain, bias;
+  if (form.gain)
+    gain = addVector(name, size, (source + ".weight").str());
+  if (form.bias)
     bias = addVector((name + "_bias").str(), size, (source + ".bias").str());
-  return RMSNormOp::create(b, loc, input.getType(), input, UnitAttr(), gain,
-                           bias, b.getF32FloatAttr(eps));
+  return RMSNormOp::create(b, loc, input.getType(), input,
+                           form.centred ? b.getUnitAttr() : UnitAttr(), gain,
+                           bias, b.getF32FloatAttr(form.eps));
+}
+
+/// How a linear of this quantiser reads its input.
+static std::pair<InputQuant, CodeRange> inputOf(const Quantization &quant,
+                                                bool shifted = false) {
+  switch (quant.input) {
+  case bitnetc::InputQuant::Sign:
+    return {InputQuant::Sign, CodeRange::Signed127};
+  case bitnetc::InputQuant::None: // Refused for the linears of layers.
+  case bitnetc::InputQuant::Int16:
+    return {InputQuant::Int16, CodeRange::Signed127};
+  case bitnetc::InputQuant::Int8:
+    break;
+  }
+  return {InputQuant::Int8, shifted ? CodeRange::Shifted128
+                            : quant.range == bitnetc::CodeRange::Signed128
+                                ? CodeRange::Signed128
+                                : CodeRange::Signed127};
 }
 
 Value GraphBuilder::linear(StringRef name, Value input, int64_t n,
-                           StringRef source) {
+                           StringRef source, bool shifted) {
   if (model.linearNorm)
     input = norm((name + "_norm").str(), input, (source + ".norm").str(),
-                 model.linearNormEps);
+                 {model.linearNormEps, model.linearLayerNorm,
+                  model.linearNormGain, model.normBias});
   int64_t k = cast<RankedTensorType>(input.getType()).getDimSize(1);
-  InputQuant kind = model.quant.input == bitnetc::InputQuant::Sign
-                        ? InputQuant::Sign
-                        : InputQuant::Int8;
-  return LinearOp::create(b, loc, rows(n), input, addLinear(name, n, k, source),
-                          kind, CodeRange::Signed127);
+  auto [kind, range] = inputOf(model.quant, shifted);
+  return LinearOp::create(b, loc, rows(n), input,
+                          addQuantized(name, n, k, source, model.quant), kind,
+                          range);
 }
 
 Value GraphBuilder::headNormIfAny(StringRef name, Value input,
@@ -177,7 +228,9 @@ void GraphBuilder::buildLayer() {
   b.setInsertionPointToStart(function.addEntryBlock());
   Value h = function.getArgument(0);
 
-  Value n = norm("attn_norm", h, source("input_layernorm"));
+  Value n = model.blockNorms
+                ? norm("attn_norm", h, source("input_layernorm"), layerForm())
+                : h;
   Value q = linear("q_proj", n, qSize, source("self_attn.q_proj"));
   Value k = linear("k_proj", n, kvSize, source("self_attn.k_proj"));
   Value v = linear("v_proj", n, kvSize, source("self_attn.v_proj"));
@@ -189,18 +242,22 @@ void GraphBuilder::buildLayer() {
   Value o = AttentionOp::create(b, loc, q.getType(), q, model.numHeads,
                                 model.numKVHeads, model.headDim);
   if (model.attentionSubNorm)
-    o = norm("attn_sub_norm", o, source("self_attn.attn_sub_norm"));
+    o = norm("attn_sub_norm", o, source("self_attn.attn_sub_norm"),
+             layerForm());
   o = linear("o_proj", o, hidden, source("self_attn.o_proj"));
   h = AddOp::create(b, loc, h.getType(), h, o);
 
-  Value m = norm("ffn_norm", h, source("post_attention_layernorm"));
+  Value m =
+      model.blockNorms
+          ? norm("ffn_norm", h, source("post_attention_layernorm"), layerForm())
+          : h;
   auto act = model.activation == bitnetc::Activation::SiLU
                  ? ActivationKind::SiLU
                  : ActivationKind::ReLU2;
   Value f;
   if (model.gatedFFN) {
-    Value gate =
-        linear("gate_proj", m, model.intermediateSize, source("mlp.gate_proj"));
+    Value gate = linear("gate_proj", m, model.intermediateSize,
+                        source("mlp.gate_proj"), model.shiftedGate);
     Value up =
         linear("up_proj", m, model.intermediateSize, source("mlp.up_proj"));
     gate = ActivationOp::create(b, loc, gate.getType(), gate, act);
@@ -210,30 +267,25 @@ void GraphBuilder::buildLayer() {
     f = ActivationOp::create(b, loc, f.getType(), f, act);
   }
   if (model.ffnSubNorm)
-    f = norm("ffn_sub_norm", f, source("mlp.ffn_sub_norm"));
+    f = norm("ffn_sub_norm", f, source("mlp.ffn_sub_norm"), layerForm());
   Value down = linear("down_proj", f, hidden, source("mlp.down_proj"));
   h = AddOp::create(b, loc, h.getType(), h, down);
   func::ReturnOp::create(b, loc, h);
 }
 
-/// The embedding is stored once, as int8 rows, also where the head is tied to
-/// it: half of all bytes that a token reads are the head's.
+/// The embedding is stored once, also where the head is tied to it: half of all
+/// bytes that a token reads are the head's. Floats become int8 rows; what is of
+/// few bits stays so, exactly.
 void GraphBuilder::buildStep() {
   auto type = rows(model.hiddenSize);
   SymbolRefAttr embed =
-      addWeight("embed", WeightQuant::Int8, {model.vocabSize, model.hiddenSize},
-                model.vocabSize, false, "model.embed_tokens.weight");
-  SymbolRefAttr head = embed;
-  if (!model.tiedHead)
-    head = addWeight("head", WeightQuant::Int8,
-                     {model.vocabSize, model.hiddenSize}, model.vocabSize,
-                     false, "lm_head.weight");
+      addTokens("embed", "model.embed_tokens", model.embedding);
+  SymbolRefAttr head =
+      model.tiedHead ? embed : addTokens("head", "lm_head", model.head);
   if (model.rope != bitnetc::RopeKind::None)
     ropeTable =
         addWeight("rope", WeightQuant::Float,
                   {model.maxPosition, model.headDim}, 1, false, "@rope");
-  SymbolRefAttr gain =
-      addVector("final_norm", model.hiddenSize, "model.norm.weight");
 
   auto function = func::FuncOp::create(
       b, loc, "step", b.getFunctionType({}, {rows(model.vocabSize)}));
@@ -241,10 +293,19 @@ void GraphBuilder::buildStep() {
   Value h = EmbedOp::create(b, loc, type, embed);
   h = RepeatOp::create(b, loc, type, "layer_step", h, model.numLayers);
   h = GatherLogitsOp::create(b, loc, type, h);
-  h = RMSNormOp::create(b, loc, type, h, UnitAttr(), gain, SymbolRefAttr(),
-                        b.getF32FloatAttr(model.normEps));
-  Value logits = LinearOp::create(b, loc, rows(model.vocabSize), h, head,
-                                  InputQuant::Int16, CodeRange::Signed127);
+  NormForm form = layerForm();
+  form.bias &= form.centred;
+  h = norm("final_norm", h, "model.norm", form);
+  if (model.headInputNorm)
+    h = norm("head_norm", h, "lm_head.norm",
+             {model.headInputNormEps, model.linearLayerNorm,
+              model.linearNormGain, model.normBias});
+  auto quant = model.tiedHead ? model.embedding : model.head;
+  auto [kind, range] = quant
+                           ? inputOf(*quant)
+                           : std::pair(InputQuant::Int16, CodeRange::Signed127);
+  Value logits =
+      LinearOp::create(b, loc, rows(model.vocabSize), h, head, kind, range);
   func::ReturnOp::create(b, loc, logits);
   b.setInsertionPointAfter(function);
 }

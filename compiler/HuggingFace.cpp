@@ -1,11 +1,13 @@
 //===- HuggingFace.cpp - Importing a Hugging Face directory ---------------===//
 //
-// config.json + model.safetensors (or shards with an index), as written by
-// transformers with quantization_config.quant_method "bitnet". What differs
-// between model families is one row of a table: norms inside the blocks and the
-// defaults that transformers' config classes fill in for absent fields.
+// config.json + model.safetensors (or shards with an index), as transformers,
+// mlx_lm and the code of a few papers write them. What differs between model
+// families is one row of a table: norms inside the blocks, whose code computes
+// the linears, and the defaults that the config classes fill in for absent
+// fields. How linears quantise is in HuggingFaceLinears.cpp.
 //
 //===----------------------------------------------------------------------===//
+#include "HuggingFaceLinears.h"
 #include "ModelImport.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/Twine.h"
@@ -22,8 +24,9 @@ namespace {
 struct Family {
   StringRef modelType;
   /// If not empty: known by this entry of "architectures", whatever the
-  /// model_type. Its code quantises master weights without being told to.
+  /// model_type.
   StringRef architecture;
+  LinearCode linears;
   bool subNorms;
   bool headNorm;
   int64_t headDim; ///< 0: what the heads share of hidden_size.
@@ -33,34 +36,95 @@ struct Family {
 };
 
 constexpr Family families[] = {
-    {"llama", "BitnetForCausalLM", true, false, 0, 10000.0, 1e-6,
+    {"llama", "BitnetForCausalLM", LinearCode::OneBitLLM, true, false, 0,
+     10000.0, 1e-6, Activation::SiLU},
+    {"bitnet", "", LinearCode::Transformers, true, false, 0, 500000.0, 1e-5,
+     Activation::ReLU2},
+    {"llama", "", LinearCode::Transformers, false, false, 0, 10000.0, 1e-6,
      Activation::SiLU},
-    {"bitnet", "", true, false, 0, 500000.0, 1e-5, Activation::ReLU2},
-    {"llama", "", false, false, 0, 10000.0, 1e-6, Activation::SiLU},
-    {"qwen3", "", false, true, 128, 10000.0, 1e-6, Activation::SiLU},
+    {"qwen3", "", LinearCode::Transformers, false, true, 128, 10000.0, 1e-6,
+     Activation::SiLU},
+    {"bit_llama", "", LinearCode::BitLlama, false, false, 0, 10000.0, 1e-6,
+     Activation::SiLU},
 };
 
-/// Tensors that mean the same under different names: how they may end, and the
-/// end that the rest of the compiler knows.
-struct Renaming {
-  StringRef from, to;
+/// Fields of transformers' configs, and of what trains and converts, that say
+/// nothing about the logits of a decoder. Any other field that is not read is
+/// an error: it could change the model.
+constexpr StringRef harmless[] = {
+    "_attn_implementation",
+    "_commit_hash",
+    "_name_or_path",
+    "attention_dropout",
+    "attn_implementation",
+    "auto_map",
+    "bad_words_ids",
+    "begin_suppress_tokens",
+    "bos_token_id",
+    "chunk_size_feed_forward",
+    "classifier_dropout",
+    "cross_attention_hidden_size",
+    "decoder_start_token_id",
+    "diversity_penalty",
+    "do_sample",
+    "dtype",
+    "early_stopping",
+    "encoder_no_repeat_ngram_size",
+    "eos_token_id",
+    "exponential_decay_length_penalty",
+    "finetuning_task",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "gradient_checkpointing",
+    "hidden_dropout",
+    "id2label",
+    "initializer_range",
+    "is_decoder",
+    "is_encoder_decoder",
+    "label2id",
+    "length_penalty",
+    "max_length",
+    "max_window_layers",
+    "min_length",
+    "model_name",
+    "n_ctx",
+    "no_repeat_ngram_size",
+    "num_beam_groups",
+    "num_beams",
+    "num_return_sequences",
+    "output_attentions",
+    "output_hidden_states",
+    "output_scores",
+    "pad_token_id",
+    "prefix",
+    "pretraining_tp",
+    "problem_type",
+    "pruned_heads",
+    "remove_invalid_values",
+    "repetition_penalty",
+    "resid_pdrop",
+    "return_dict",
+    "return_dict_in_generate",
+    "sep_token_id",
+    "sliding_window",
+    "suppress_tokens",
+    "task_specific_params",
+    "temperature",
+    "tf_legacy_loss",
+    "tie_encoder_decoder",
+    "tokenizer_class",
+    "top_k",
+    "top_p",
+    "torch_dtype",
+    "torchscript",
+    "transformers_version",
+    "typical_p",
+    "unsloth_fixed",
+    "unsloth_version",
+    "use_bfloat16",
+    "use_cache",
+    "use_mambapy",
 };
-constexpr Renaming renamings[] = {
-    {".self_attn.inner_attn_ln.weight", ".self_attn.attn_sub_norm.weight"},
-    {".mlp.ffn_layernorm.weight", ".mlp.ffn_sub_norm.weight"},
-    {"_proj.rms_norm.weight", "_proj.norm.weight"},
-};
-
-enum class LinearClass { BitLinear, AutoBitLinear };
-enum class Mode { Offline, Online };
-constexpr Choice<LinearClass> linearClasses[] = {
-    {"bitlinear", LinearClass::BitLinear},
-    {"autobitlinear", LinearClass::AutoBitLinear},
-};
-constexpr Choice<Mode> modes[] = {{"offline", Mode::Offline},
-                                  {"online", Mode::Online}};
-enum class Word { Only };
-constexpr Choice<Word> quantMethods[] = {{"bitnet", Word::Only}};
 
 std::string inside(StringRef directory, StringRef name) {
   SmallString<128> path = directory;
@@ -126,10 +190,13 @@ void readRope(JsonFields &c, const Family &family, Model &m) {
     std::string type =
         s.string("rope_type", s.string("type", together ? "default" : ""));
     if (type == "llama3")
-      scaling = readRopeScaling(s);
+      scaling = readRopeScaling(s, RopeScaling::Kind::Llama3, m.maxPosition);
+    else if (type == "yarn")
+      scaling = readRopeScaling(s, RopeScaling::Kind::Yarn, m.maxPosition);
     else if (type != "default")
       s.fail("rope_type",
-             "expected \"llama3\" or \"default\", found \"" + type + "\"");
+             "expected \"llama3\", \"yarn\" or \"default\", found \"" + type +
+                 "\"");
   }
   m.ropeTheta = theta;
   setRopeFrequencies(m, scaling);
@@ -137,6 +204,11 @@ void readRope(JsonFields &c, const Family &family, Model &m) {
 
 /// Switches of transformers that change the computation and are not done here.
 void refuseUnsupported(JsonFields &c) {
+  if (const Json *types = c.raw("layer_types"))
+    for (const Json &type : *types)
+      if (type != "full_attention")
+        c.fail("layer_types", "layers with anything but \"full_attention\" are "
+                              "not supported yet");
   for (StringRef name : {"attention_bias", "mlp_bias"})
     if (c.boolean(name, false))
       c.fail(name, "linears with a bias are not supported yet");
@@ -144,72 +216,6 @@ void refuseUnsupported(JsonFields &c) {
     c.fail("partial_rotary_factor", "is not supported yet");
   if (c.boolean("use_sliding_window", false))
     c.fail("use_sliding_window", "is not supported yet");
-}
-
-/// What quantization_config says.
-struct QuantConfig {
-  bool absent = false;
-  LinearClass linearClass = LinearClass::BitLinear;
-  std::optional<bool> linearNorm; ///< use_rms_norm
-  double linearNormEps = 1e-6;
-};
-
-QuantConfig readQuantConfig(JsonFields &c, const Family &family) {
-  QuantConfig q;
-  q.absent = !family.architecture.empty() && !c.has("quantization_config");
-  if (q.absent) {
-    c.integer("weight_bits", 1, 1, 1);
-    c.integer("input_bits", 8, 8, 8);
-    return q;
-  }
-  JsonFields quant = c.object("quantization_config");
-  quant.choice<Word>("quant_method", quantMethods);
-  q.linearClass = quant.choice<LinearClass>("linear_class", linearClasses,
-                                            LinearClass::BitLinear);
-  quant.choice<Mode>("quantization_mode", modes, Mode::Offline);
-  if (quant.has("use_rms_norm"))
-    q.linearNorm = quant.boolean("use_rms_norm");
-  q.linearNormEps = quant.number("rms_norm_eps", 0, 1, 1e-6);
-  return q;
-}
-
-/// Other code than transformers' has these norms without saying so in the
-/// config: the tensors tell.
-void setLinearNorm(Model &m, const QuantConfig &config) {
-  m.linearNorm = config.linearNorm.value_or(false) ||
-                 m.tensors.count(layerName(0, "self_attn.q_proj.norm.weight"));
-  m.linearNormEps = float(config.linearNormEps);
-}
-
-/// "bitlinear" divides by weight_scale, "autobitlinear" multiplies. The config
-/// names the scale convention; whether weights are packed is seen from the
-/// tensors, which cannot lie about it.
-Error setQuantization(Model &m, const QuantConfig &config,
-                      StringRef configFile) {
-  Quantization &q = m.quant;
-  const LinearClass linearClass = config.linearClass;
-  q.weight = WeightQuant::Ternary;
-  q.input = InputQuant::Int8;
-  q.scale = ScaleKind::Tensor;
-  q.scaleOp = linearClass == LinearClass::BitLinear ? ScaleOp::Divide
-                                                    : ScaleOp::Multiply;
-  q.packing = Packing::HF2Bit;
-  if (config.absent) {
-    q.scaleOp = ScaleOp::Multiply;
-    q.packing = Packing::Master;
-    return Error::success();
-  }
-  std::string probe = layerName(0, "self_attn.q_proj.weight");
-  auto it = m.tensors.find(probe);
-  if (it == m.tensors.end() || !isFloat(it->second.dtype))
-    return Error::success();
-  if (linearClass == LinearClass::BitLinear)
-    return fileError(
-        configFile, "linear_class \"bitlinear\" expects packed U8 weights, but "
-                    "tensor \"" +
-                        probe + "\" is " + dtypeName(it->second.dtype));
-  q.packing = Packing::Master;
-  return Error::success();
 }
 
 Error addTensors(Model &m, StringRef directory) {
@@ -223,24 +229,6 @@ Error addTensors(Model &m, StringRef directory) {
                               "model.safetensors.index.json");
 }
 
-Error renameTensors(Model &m, const QuantConfig &config) {
-  std::map<std::string, TensorRef> renamed;
-  for (auto &[name, tensor] : m.tensors) {
-    std::string to = name;
-    // Where the config says that there are none, these are left over.
-    bool kept = config.linearNorm == false &&
-                StringRef(name).ends_with(".rms_norm.weight");
-    for (const Renaming &r : renamings)
-      if (!kept && StringRef(name).ends_with(r.from))
-        to = (StringRef(name).drop_back(r.from.size()) + r.to).str();
-    if (!renamed.try_emplace(to, tensor).second)
-      return fileError(tensor.file, "tensor \"" + name +
-                                        "\" is there under another name too");
-  }
-  m.tensors = std::move(renamed);
-  return Error::success();
-}
-
 } // namespace
 
 Expected<Model> importHuggingFace(StringRef directory) {
@@ -248,7 +236,8 @@ Expected<Model> importHuggingFace(StringRef directory) {
   auto document = readJsonFile(file);
   if (!document)
     return document.takeError();
-  JsonFields config(*document, file, JsonFields::Mode::Lenient);
+  JsonFields config(*document, file, JsonFields::Mode::Foreign);
+  config.ignore(harmless);
 
   Model model;
   SmallString<128> absolute = directory;
@@ -261,17 +250,14 @@ Expected<Model> importHuggingFace(StringRef directory) {
     return config.finish();
   readShape(config, *family, model);
   readRope(config, *family, model);
-  QuantConfig quant = readQuantConfig(config, *family);
+  LinearConfig linears = readLinearConfig(config, family->linears);
   refuseUnsupported(config);
   if (Error error = config.finish())
     return error;
 
   if (Error error = addTensors(model, directory))
     return error;
-  if (Error error = renameTensors(model, quant))
-    return error;
-  setLinearNorm(model, quant);
-  if (Error error = setQuantization(model, quant, file))
+  if (Error error = setLinears(model, linears, file))
     return error;
   if (Error error = importHuggingFaceTokenizer(model, directory, config))
     return error;

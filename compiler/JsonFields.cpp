@@ -145,7 +145,7 @@ void JsonFields::mismatch(StringRef name, const Twine &expected,
 
 bool JsonFields::has(StringRef name) const {
   auto it = node->find(name.str());
-  return it != node->end() && !(log->mode == Mode::Lenient && it->is_null());
+  return it != node->end() && !(log->mode != Mode::Strict && it->is_null());
 }
 
 const Json *JsonFields::raw(StringRef name) { return find(name, false); }
@@ -301,14 +301,24 @@ int JsonFields::choiceIndex(StringRef name,
 }
 
 Error JsonFields::finish() {
-  if (log->error.empty() && log->mode == Mode::Strict)
+  const bool foreign = log->mode == Mode::Foreign;
+  if (log->error.empty() && log->mode != Mode::Lenient)
     for (auto &[prefix, object] : log->objects)
       for (auto &item : object->items())
-        if (log->error.empty() && !log->paths.count(prefix + item.key()))
-          log->error = "unknown field \"" + prefix + item.key() + "\"";
+        if (log->error.empty() && !log->paths.count(prefix + item.key()) &&
+            !(foreign && item.value().is_null()))
+          log->error =
+              foreign ? "field \"" + prefix + item.key() +
+                            "\": is not understood, and could change the model"
+                      : "unknown field \"" + prefix + item.key() + "\"";
   if (log->error.empty())
     return Error::success();
   return fileError(log->file, log->error);
+}
+
+void JsonFields::ignore(ArrayRef<StringRef> names) {
+  for (StringRef name : names)
+    log->accept(path(name));
 }
 
 std::vector<AcceptedField> JsonFields::accepted() const {

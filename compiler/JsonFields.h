@@ -55,8 +55,9 @@ template <typename E> struct Choice {
 class JsonFields {
 public:
   /// What to do with fields that nobody asked for, and with nulls. Own files
-  /// are strict; Hugging Face writes null for "not set".
-  enum class Mode { Strict, Lenient };
+  /// are strict; Hugging Face writes null for "not set", which foreign and
+  /// lenient readers take for absent. Only lenient ones let unknown fields be.
+  enum class Mode { Strict, Foreign, Lenient };
 
   JsonFields(const Json &document, llvm::StringRef file, Mode mode);
 
@@ -92,6 +93,9 @@ public:
       return choices[index].value;
     return fallback ? *fallback : choices[0].value;
   }
+
+  /// Accepts fields of which nothing is wanted.
+  void ignore(llvm::ArrayRef<llvm::StringRef> names);
 
   /// Records an error about field `name`, unless there already is one.
   void fail(llvm::StringRef name, const llvm::Twine &message);

@@ -81,16 +81,62 @@ std::string shapeText(ArrayRef<int64_t> shape) {
 
 ArrayRef<Choice<Activation>> activationChoices() { return activations; }
 
-RopeScaling readRopeScaling(JsonFields &fields) {
+RopeScaling readRopeScaling(JsonFields &fields, RopeScaling::Kind kind,
+                            int64_t maxPosition) {
   RopeScaling s;
+  s.kind = kind;
   s.factor = fields.number("factor", 1, 1e6);
-  s.lowFreqFactor = fields.number("low_freq_factor", 1e-6, 1e6);
-  s.highFreqFactor = fields.number("high_freq_factor", 1e-6, 1e6);
-  s.originalMaxPosition =
-      fields.integer("original_max_position_embeddings", 1, limits::positions);
-  if (s.highFreqFactor <= s.lowFreqFactor)
-    fields.fail("high_freq_factor", "must be above low_freq_factor");
+  std::optional<int64_t> original;
+  if (kind == RopeScaling::Kind::Yarn) {
+    s.betaFast = fields.number("beta_fast", 1e-6, 1e6, 32);
+    s.betaSlow = fields.number("beta_slow", 1e-6, 1e6, 1);
+    if (fields.raw("attention_factor"))
+      s.attentionFactor = fields.number("attention_factor", 1e-6, 1e6);
+    original = maxPosition;
+  } else {
+    s.lowFreqFactor = fields.number("low_freq_factor", 1e-6, 1e6);
+    s.highFreqFactor = fields.number("high_freq_factor", 1e-6, 1e6);
+    if (s.highFreqFactor <= s.lowFreqFactor)
+      fields.fail("high_freq_factor", "must be above low_freq_factor");
+  }
+  s.originalMaxPosition = fields.integer("original_max_position_embeddings", 1,
+                                         limits::positions, original);
   return s;
+}
+
+static float scaleLlama3(float freq, const RopeScaling &s) {
+  float old = float(s.originalMaxPosition);
+  float lowWavelength = float(double(s.originalMaxPosition) / s.lowFreqFactor);
+  float highWavelength =
+      float(double(s.originalMaxPosition) / s.highFreqFactor);
+  float wavelength = float(2 * M_PI) / freq;
+  if (wavelength > lowWavelength)
+    return freq / float(s.factor);
+  if (wavelength < highWavelength)
+    return freq;
+  float smooth = (old / wavelength - float(s.lowFreqFactor)) /
+                 float(s.highFreqFactor - s.lowFreqFactor);
+  return (1.0f - smooth) * freq / float(s.factor) + smooth * freq;
+}
+
+/// Between the frequencies that turn betaFast and betaSlow times in the
+/// original context, from kept to divided.
+static float scaleYarn(float freq, float power, int64_t i, const Model &m,
+                       const RopeScaling &s) {
+  auto placeOf = [&](double turns) {
+    return double(m.headDim) *
+           std::log(double(s.originalMaxPosition) / (turns * 2 * M_PI)) /
+           (2 * std::log(m.ropeTheta));
+  };
+  double low = std::max(std::floor(placeOf(s.betaFast)), 0.0);
+  double high = std::min(std::ceil(placeOf(s.betaSlow)), double(m.headDim - 1));
+  if (low == high)
+    high += 0.001;
+  float ramp =
+      std::clamp((float(i) - float(low)) / float(high - low), 0.0f, 1.0f);
+  float kept = 1.0f - ramp;
+  float divided = 1.0f / (float(s.factor) * power);
+  return divided * (1.0f - kept) + freq * kept;
 }
 
 /// As transformers computes them (modeling_rope_utils.py): tensors are f32 and
@@ -99,31 +145,43 @@ RopeScaling readRopeScaling(JsonFields &fields) {
 void setRopeFrequencies(Model &model,
                         const std::optional<RopeScaling> &scaling) {
   model.ropeInvFreq.clear();
+  model.ropeMagnitude = 1;
   if (model.rope == RopeKind::None)
     return;
+  const bool yarn = scaling && scaling->kind == RopeScaling::Kind::Yarn;
+  if (yarn)
+    model.ropeMagnitude = float(scaling->attentionFactor.value_or(
+        0.1 * std::log(scaling->factor) + 1.0));
   for (int64_t i = 0; i < model.headDim / 2; ++i) {
     float exponent = float(2 * i) / float(model.headDim);
     float power =
         float(std::pow(double(float(model.ropeTheta)), double(exponent)));
     float freq = 1.0f / power;
-    if (scaling) {
-      const RopeScaling &s = *scaling;
-      float old = float(s.originalMaxPosition);
-      float lowWavelength =
-          float(double(s.originalMaxPosition) / s.lowFreqFactor);
-      float highWavelength =
-          float(double(s.originalMaxPosition) / s.highFreqFactor);
-      float wavelength = float(2 * M_PI) / freq;
-      if (wavelength > lowWavelength) {
-        freq = freq / float(s.factor);
-      } else if (!(wavelength < highWavelength)) {
-        float smooth = (old / wavelength - float(s.lowFreqFactor)) /
-                       float(s.highFreqFactor - s.lowFreqFactor);
-        freq = (1.0f - smooth) * freq / float(s.factor) + smooth * freq;
-      }
-    }
+    if (scaling)
+      freq = yarn ? scaleYarn(freq, power, i, model, *scaling)
+                  : scaleLlama3(freq, *scaling);
     model.ropeInvFreq.push_back(freq);
   }
+}
+
+void setHalfScales(Model &m) {
+  auto half = [&](const Quantization &q, const std::string &name) {
+    StringRef end = q.packing == Packing::Exact ? ".weight"
+                    : q.packing == Packing::Mlx ? ".biases"
+                                                : ".weight_scale";
+    auto it = m.tensors.find(name + end.str());
+    return q.scale == ScaleKind::Group && q.scaleOp == ScaleOp::Multiply &&
+           q.packing != Packing::Master && !q.overColumns &&
+           it != m.tensors.end() && it->second.dtype == DType::F16;
+  };
+  m.quant.halfScales = true;
+  for (int64_t i = 0; i < m.numLayers; ++i)
+    for (const LinearShape &linear : layerLinears(m))
+      m.quant.halfScales &= half(m.quant, layerName(i, linear.name));
+  if (m.embedding)
+    m.embedding->halfScales = half(*m.embedding, "model.embed_tokens");
+  if (m.head)
+    m.head->halfScales = half(*m.head, "lm_head");
 }
 
 std::string layerName(int64_t layer, StringRef name) {
@@ -187,7 +245,7 @@ Error addShardedSafetensors(Model &m, StringRef index) {
   return Error::success();
 }
 
-Expected<Model> importModel(StringRef path) {
+Expected<Model> importModel(StringRef path, const ImportOptions &options) {
   auto import = [&]() -> Expected<Model> {
     if (!sys::fs::exists(path))
       return fileError(path, "no such file or directory");
@@ -196,7 +254,7 @@ Expected<Model> importModel(StringRef path) {
           sys::path::filename(path) != "config.json")
         return readModelJson(path);
       if (gguf::isGguf(path.str()))
-        return importGguf(path);
+        return importGguf(path, options);
       return fileError(path, "expected a model.json, a GGUF file, or a "
                              "directory with a model.json or a Hugging Face "
                              "config.json");

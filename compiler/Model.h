@@ -47,8 +47,12 @@ enum class DType {
 enum class Activation { SiLU, ReLU2, GELU };
 enum class RopeKind { None, Half, Interleaved };
 enum class WeightQuant { Binary, Ternary, Float };
-/// How a linear quantises its input: not at all, int8 per token, or its sign.
-enum class InputQuant { None, Int8, Sign };
+/// How a linear quantises its input: not at all, int8 per token, int16 per
+/// token (for models that know no such quantisation: their activations are
+/// 16-bit floats), or its sign.
+enum class InputQuant { None, Int8, Int16, Sign };
+/// What max|x| becomes in int8: 127, or 128 and saturating (the first BitNet).
+enum class CodeRange { Signed127, Signed128 };
 /// What shares a scale: all of a matrix, a row, or a group of columns of a row.
 enum class ScaleKind { Tensor, Row, Group };
 /// y = dot * scale (Multiply) or y = dot / scale (Divide).
@@ -57,10 +61,13 @@ enum class ScaleOp { Multiply, Divide };
 ///   HF2Bit  U8 [N/4, K], row i*N/4 + r in bits 2i of byte [r][c], code w + 1
 ///   Bits    U8 [N, K/8], bit c%8 of byte [n][c/8] set for +1
 ///   Master  float [N, K], quantised at compile time (absmean or sign)
+///   Exact   float [N, K] whose groups hold nothing but -s, 0 and s already
+///   Mlx     U32 [N, K bits/32], lowest bits first, 1 bit (binary) or 2
+///           (ternary), and .scales and .biases [N, K/group] beside it: the
+///           value is code * scale + bias, which must be -s, 0 or s
 ///   Gguf    each tensor in a type of its own, see TensorRef::format; floats
-///   are
-///           ternary already, or else master weights
-enum class Packing { HF2Bit, Bits, Master, Gguf };
+///           are ternary already, or else master weights
+enum class Packing { HF2Bit, Bits, Master, Exact, Mlx, Gguf };
 
 /// Where a tensor's bytes lie. `shape` is row-major, as in the file.
 struct TensorRef {
@@ -72,6 +79,7 @@ struct TensorRef {
   /// The blocks of a tensor in a GGUF file that is not of floats. `shape` then
   /// counts its elements, and dtype is U8.
   gguf::Format format = gguf::Format::None;
+  gguf::I2SLayout i2sLayout = gguf::I2SLayout::Blocks128;
   /// If not 0, rows lie in heads of so many, and in each as interleaved rope
   /// pairs them; they are read in the order that half-split rope needs.
   int64_t interleavedHead = 0;
@@ -95,8 +103,13 @@ struct Quantization {
   ScaleKind scale = ScaleKind::Tensor;
   ScaleOp scaleOp = ScaleOp::Multiply;
   Packing packing = Packing::HF2Bit;
-  /// Binary master weights: +1 if above their mean. The scale is mean|W| still.
+  CodeRange range = CodeRange::Signed127;
+  /// Master weights by their sign about their mean: binary ones are -1 where
+  /// they equal it, ternary ones 0. The scale is mean|W| still.
   bool centred = false;
+  /// The scale is divided by the columns, which makes of the RMSNorm before the
+  /// linear one that divides by sqrt(K) |x| (SimpleRMSNorm).
+  bool overColumns = false;
   int64_t group = 0;       ///< Columns, if scales are for groups of them.
   bool halfScales = false; ///< Every scale for a group is an f16 number.
 };
@@ -115,13 +128,22 @@ struct Model {
   int64_t maxPosition = 0;
 
   float normEps = 1e-5f;
-  bool normBias = false; ///< Norms before linears add a learned bias: the
-                         ///< threshold of a sign that follows.
+  bool layerNorm = false; ///< All norms but those of linears subtract the mean.
+  bool normBias = false;  ///< Norms before linears add a learned bias: that of
+                          ///< a LayerNorm (the final one has it too then), or
+                          ///< the threshold of a sign that follows.
+  bool blockNorms = true; ///< Norms before attention and feed-forward block.
   bool attentionSubNorm = false; ///< RMSNorm between attention and o_proj.
   bool ffnSubNorm = false;       ///< RMSNorm between activation and down_proj.
   bool headNorm = false;   ///< RMSNorm of each head of q and k, before rope.
   bool linearNorm = false; ///< RMSNorm of its own before each linear.
   float linearNormEps = 1e-6f;
+  bool linearNormGain = true;   ///< It has a learned gain.
+  bool linearLayerNorm = false; ///< It subtracts the mean.
+  bool headInputNorm = false;   ///< The head has one too: lm_head.norm.
+  float headInputNormEps = 1e-6f;
+  /// gate_proj, whose output meets the non-linearity, quantises x - min x.
+  bool shiftedGate = false;
   Activation activation = Activation::SiLU;
   bool gatedFFN = true;
 
@@ -130,9 +152,13 @@ struct Model {
   /// Inverse frequencies theta^(-2i/d), i < headDim/2, already scaled as
   /// rope_scaling says (llama3), in f32 as the reference computes them.
   std::vector<float> ropeInvFreq;
+  float ropeMagnitude = 1; ///< Of cosines and sines (YaRN).
 
   bool tiedHead = false;
-  Quantization quant;
+  Quantization quant; ///< Of the linears of the layers.
+  /// Of embedding and head, where these are of few bits too. The others are
+  /// floats, kept as int8 rows. A tied head has what the embedding has.
+  std::optional<Quantization> embedding, head;
 
   /// Tensors by Hugging Face name, e.g.
   /// "model.layers.3.self_attn.q_proj.weight".
@@ -154,12 +180,22 @@ struct LinearShape {
 /// The linears of each layer, in the order of the forward pass.
 std::vector<LinearShape> layerLinears(const Model &model);
 
-/// A norm of one layer: "input_layernorm" and its width. Each has a weight;
-/// those before linears a bias, if the model says so.
+/// A matrix of few bits, by its name without suffix:
+/// "model.layers.3.mlp.up_proj", "model.embed_tokens", "lm_head".
+struct QuantizedSource {
+  int64_t rows = 0, cols = 0;
+  Quantization quant;
+};
+std::optional<QuantizedSource> quantizedSource(const Model &model,
+                                               llvm::StringRef name);
+
+/// A norm of one layer: "input_layernorm" and its width. Those with a gain have
+/// a weight, those before linears a bias, if the model says so.
 struct NormShape {
   std::string name;
   int64_t width = 0;
   bool beforeLinear = true;
+  bool gain = true;
 };
 std::vector<NormShape> layerNorms(const Model &model);
 
@@ -171,7 +207,11 @@ std::string layerName(int64_t layer, llvm::StringRef name);
 /// the field or tensor, what was expected and what was found. On success all
 /// tensors that the architecture needs are present with the right dtype and
 /// shape.
-llvm::Expected<Model> importModel(llvm::StringRef path);
+struct ImportOptions {
+  gguf::I2SLayout i2sLayout = gguf::I2SLayout::Blocks128;
+};
+llvm::Expected<Model> importModel(llvm::StringRef path,
+                                  const ImportOptions &options = {});
 
 } // namespace bitnetc
 

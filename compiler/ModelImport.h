@@ -27,13 +27,20 @@ constexpr int64_t positions = 1 << 24;
 /// The words of hidden_act; the same in model.json and Hugging Face's config.
 llvm::ArrayRef<Choice<Activation>> activationChoices();
 
-/// Llama 3's stretching of the low frequencies.
+/// Stretching of the low frequencies for contexts that are longer than the
+/// original: Llama 3's, or YaRN's (which also makes cosines and sines larger).
 struct RopeScaling {
-  double factor = 1, lowFreqFactor = 1, highFreqFactor = 4;
+  enum class Kind { Llama3, Yarn } kind = Kind::Llama3;
+  double factor = 1;
   int64_t originalMaxPosition = 8192;
+  double lowFreqFactor = 1, highFreqFactor = 4; ///< Llama 3
+  double betaFast = 32, betaSlow = 1;           ///< YaRN
+  std::optional<double> attentionFactor;        ///< YaRN, if not its default
 };
-/// Reads the fields of a "scaling" object whose rope_type is llama3.
-RopeScaling readRopeScaling(JsonFields &fields);
+/// Reads the fields of a "scaling" object of that rope_type. YaRN's original
+/// context may be left out: then it is `maxPosition`.
+RopeScaling readRopeScaling(JsonFields &fields, RopeScaling::Kind kind,
+                            int64_t maxPosition);
 /// Fills model.ropeInvFreq.
 void setRopeFrequencies(Model &model,
                         const std::optional<RopeScaling> &scaling);
@@ -42,6 +49,10 @@ void setRopeFrequencies(Model &model,
 llvm::Error addSafetensors(Model &model, llvm::StringRef file);
 /// Adds those of the files that an index (model.safetensors.index.json) names.
 llvm::Error addShardedSafetensors(Model &model, llvm::StringRef index);
+
+/// Decides which scales for groups are all f16 numbers, from the types of the
+/// tensors that hold them.
+void setHalfScales(Model &model);
 
 /// A model.json, given the file itself.
 llvm::Expected<Model> readModelJson(llvm::StringRef file);
@@ -53,7 +64,8 @@ llvm::Error importHuggingFaceTokenizer(Model &model, llvm::StringRef directory,
                                        JsonFields &config);
 
 /// A GGUF file.
-llvm::Expected<Model> importGguf(llvm::StringRef file);
+llvm::Expected<Model> importGguf(llvm::StringRef file,
+                                 const ImportOptions &options);
 
 /// What every importer ends with: sizes the kernels can work with, and every
 /// tensor of the architecture present with the right dtype and shape. Notes

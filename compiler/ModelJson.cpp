@@ -21,9 +21,18 @@ constexpr int64_t formatVersion = 1;
 
 enum class Word { Only };
 constexpr Choice<Word> formats[] = {{"bitnetc-model", Word::Only}};
-constexpr Choice<Word> normKinds[] = {{"rms_norm", Word::Only}};
+enum class NormKind { RMS, Layer };
+constexpr Choice<NormKind> normKinds[] = {{"rms_norm", NormKind::RMS},
+                                          {"layer_norm", NormKind::Layer}};
+constexpr Choice<CodeRange> codeRanges[] = {
+    {"signed127", CodeRange::Signed127},
+    {"signed128", CodeRange::Signed128},
+};
 constexpr Choice<Word> cacheForms[] = {{"f16", Word::Only}};
-constexpr Choice<Word> scalingTypes[] = {{"llama3", Word::Only}};
+constexpr Choice<RopeScaling::Kind> scalingTypes[] = {
+    {"llama3", RopeScaling::Kind::Llama3},
+    {"yarn", RopeScaling::Kind::Yarn},
+};
 constexpr Choice<RopeKind> ropeKinds[] = {
     {"half", RopeKind::Half},
     {"interleaved", RopeKind::Interleaved},
@@ -37,6 +46,7 @@ constexpr Choice<WeightQuant> weightQuants[] = {
 constexpr Choice<InputQuant> inputQuants[] = {
     {"sign", InputQuant::Sign},
     {"int8", InputQuant::Int8},
+    {"int16", InputQuant::Int16},
     {"none", InputQuant::None},
 };
 constexpr Choice<ScaleKind> scaleKinds[] = {
@@ -49,9 +59,9 @@ constexpr Choice<ScaleOp> scaleOps[] = {
     {"divide", ScaleOp::Divide},
 };
 constexpr Choice<Packing> packings[] = {
-    {"bits", Packing::Bits},
-    {"hf_2bit", Packing::HF2Bit},
-    {"master", Packing::Master},
+    {"bits", Packing::Bits},     {"hf_2bit", Packing::HF2Bit},
+    {"master", Packing::Master}, {"exact", Packing::Exact},
+    {"mlx", Packing::Mlx},
 };
 
 /// File names in the description, before they are resolved and read.
@@ -80,15 +90,19 @@ void readShape(JsonFields &f, Model &m) {
 
 void readFeatures(JsonFields &f, Model &m, Files &files) {
   JsonFields norm = f.object("norm");
-  choose(norm, "kind", normKinds);
+  m.layerNorm = choose(norm, "kind", normKinds) == NormKind::Layer;
   m.normEps = float(norm.number("eps", 0, 1));
   m.normBias = norm.boolean("bias", false);
+  m.blockNorms = norm.boolean("blocks", true);
   JsonFields subNorms = f.object("sub_norms");
   m.attentionSubNorm = subNorms.boolean("attention");
   m.ffnSubNorm = subNorms.boolean("ffn");
   m.headNorm = subNorms.boolean("heads", false);
   m.linearNorm = subNorms.boolean("linears", false);
   m.linearNormEps = float(subNorms.number("linears_eps", 0, 1, 1e-6));
+  m.linearLayerNorm = choose(subNorms, "linears_kind", normKinds,
+                             std::optional(NormKind::RMS)) == NormKind::Layer;
+  m.linearNormGain = subNorms.boolean("linears_gain", true);
   m.activation = f.choice("hidden_act", activationChoices());
   m.gatedFFN = f.boolean("gated_ffn");
   JsonFields rope = f.object("rope");
@@ -96,52 +110,72 @@ void readFeatures(JsonFields &f, Model &m, Files &files) {
   m.ropeTheta = rope.number("theta", 1, 1e12, 10000.0);
   bool scaled = rope.has("scaling");
   JsonFields scaling = rope.object("scaling", /*required=*/false);
-  choose(scaling, "rope_type", scalingTypes,
-         scaled ? std::nullopt : std::optional(Word::Only));
+  auto kind =
+      choose(scaling, "rope_type", scalingTypes,
+             scaled ? std::nullopt : std::optional(RopeScaling::Kind::Llama3));
   if (scaled)
-    files.scaling = readRopeScaling(scaling);
+    files.scaling = readRopeScaling(scaling, kind, m.maxPosition);
   m.tiedHead = f.boolean("tie_word_embeddings");
   choose(f, "kv_cache", cacheForms, std::optional(Word::Only));
 }
 
-void readQuantization(JsonFields &f, Model &m) {
-  JsonFields q = f.object("quantization");
-  m.quant.weight = choose(q, "weight", weightQuants);
-  m.quant.input = choose(q, "activation", inputQuants);
-  m.quant.scale = choose(q, "scale", scaleKinds);
-  m.quant.group = q.integer("group_size", 4, limits::intermediate, 0);
-  m.quant.scaleOp = choose(q, "scale_op", scaleOps);
-  m.quant.packing = choose(q, "packing", packings);
-  m.quant.centred = q.boolean("centred", false);
+Quantization readQuantizer(JsonFields &q) {
+  Quantization quant;
+  quant.weight = choose(q, "weight", weightQuants);
+  quant.input = choose(q, "activation", inputQuants);
+  quant.range = choose(q, "activation_range", codeRanges,
+                       std::optional(CodeRange::Signed127));
+  quant.scale = choose(q, "scale", scaleKinds);
+  quant.group = q.integer("group_size", 8, limits::intermediate, 0);
+  quant.scaleOp = choose(q, "scale_op", scaleOps);
+  quant.overColumns = q.boolean("scale_over_columns", false);
+  quant.packing = choose(q, "packing", packings);
+  quant.centred = q.boolean("centred", false);
 
   struct Rule {
     bool broken;
     StringRef field, message;
   };
   using Q = WeightQuant;
-  const bool groups = m.quant.scale == ScaleKind::Group;
+  const bool groups = quant.scale == ScaleKind::Group;
+  const bool master = quant.packing == Packing::Master;
+  const bool exact =
+      quant.packing == Packing::Exact || quant.packing == Packing::Mlx;
   const Rule rules[] = {
-      {groups && !m.quant.group, "group_size",
+      {groups && !quant.group, "group_size",
        "is missing, and scales are for groups"},
-      {!groups && m.quant.group, "group_size", "is for \"group\" scales only"},
-      {m.quant.group % 4 != 0, "group_size", "must be a multiple of 4"},
-      {groups && m.quant.input != InputQuant::Int8, "scale",
-       "\"group\" is for \"int8\" activations only"},
-      {m.quant.centred &&
-           (m.quant.weight != Q::Binary || m.quant.packing != Packing::Master),
-       "centred", "is for binary weights in \"master\" packing only"},
-      {m.quant.packing == Packing::Bits && m.quant.weight != Q::Binary,
-       "packing", "\"bits\" holds binary weights only"},
-      {m.quant.packing == Packing::HF2Bit && m.quant.weight != Q::Ternary,
+      {!groups && quant.group, "group_size", "is for \"group\" scales only"},
+      {quant.group % 8 != 0, "group_size", "must be a multiple of 8"},
+      {groups && quant.input == InputQuant::Sign, "scale",
+       "\"group\" is for integer activations only"},
+      {quant.centred && !master, "centred",
+       "is for weights in \"master\" packing only"},
+      {quant.range != CodeRange::Signed127 && quant.input != InputQuant::Int8,
+       "activation_range", "is for \"int8\" activations only"},
+      {quant.packing == Packing::Bits && quant.weight != Q::Binary, "packing",
+       "\"bits\" holds binary weights only"},
+      {quant.packing == Packing::HF2Bit && quant.weight != Q::Ternary,
        "packing", "\"hf_2bit\" holds ternary weights only"},
-      {m.quant.packing == Packing::Master && m.quant.scaleOp == ScaleOp::Divide,
-       "scale_op", "\"master\" weights have no stored scale to divide by"},
-      {m.quant.weight == Q::Float && m.quant.input != InputQuant::None,
+      {exact && !groups, "scale",
+       "must be \"group\" with this packing, whose groups have the scale in "
+       "them"},
+      {(master || exact) && quant.scaleOp == ScaleOp::Divide, "scale_op",
+       "there is no stored scale to divide by"},
+      {quant.weight == Q::Float && quant.input != InputQuant::None,
        "activation", "must be \"none\" with float weights"},
   };
   for (const Rule &rule : rules)
     if (rule.broken)
       q.fail(rule.field, rule.message);
+  return quant;
+}
+
+void readQuantization(JsonFields &f, Model &m) {
+  JsonFields q = f.object("quantization");
+  m.quant = readQuantizer(q);
+  m.shiftedGate = q.boolean("shifted_gate", false);
+  if (m.shiftedGate && (m.quant.input != InputQuant::Int8 || !m.gatedFFN))
+    q.fail("shifted_gate", "is for \"int8\" activations of a gated_ffn only");
 }
 
 void readTokens(JsonFields &f, Model &m, Files &files) {
@@ -168,17 +202,6 @@ Files readFields(JsonFields &f, Model &m) {
   return files;
 }
 
-/// Scales that all are f16 numbers stay so in the program.
-bool allScalesHalf(const Model &m) {
-  for (int64_t i = 0; i < m.numLayers; ++i)
-    for (const LinearShape &linear : layerLinears(m)) {
-      auto it = m.tensors.find(layerName(i, linear.name + ".weight_scale"));
-      if (it == m.tensors.end() || it->second.dtype != DType::F16)
-        return false;
-    }
-  return true;
-}
-
 /// `name` relative to the directory of `file`.
 std::string beside(StringRef file, StringRef name) {
   if (sys::path::is_absolute(name))
@@ -190,13 +213,17 @@ std::string beside(StringRef file, StringRef name) {
 } // namespace
 
 std::vector<AcceptedField> modelJsonFields() {
-  // With an (invalid) scaling present, so that its fields are asked for.
-  Json document = {{"rope", {{"scaling", Json::object()}}}};
-  JsonFields fields(document, "", JsonFields::Mode::Strict);
-  Model model;
-  readFields(fields, model);
-  consumeError(fields.finish());
-  return fields.accepted();
+  // With a scaling of each kind present, so that its fields are asked for.
+  std::vector<AcceptedField> all;
+  for (const Choice<RopeScaling::Kind> &kind : scalingTypes) {
+    Json document = {{"rope", {{"scaling", {{"rope_type", kind.word.str()}}}}}};
+    JsonFields fields(document, "", JsonFields::Mode::Strict);
+    Model model;
+    readFields(fields, model);
+    consumeError(fields.finish());
+    append_range(all, fields.accepted());
+  }
+  return all;
 }
 
 Expected<Model> readModelJson(StringRef file) {
@@ -213,9 +240,7 @@ Expected<Model> readModelJson(StringRef file) {
   for (const std::string &name : files.tensors)
     if (Error error = addSafetensors(model, beside(file, name)))
       return error;
-  model.quant.halfScales = model.quant.scale == ScaleKind::Group &&
-                           model.quant.scaleOp == ScaleOp::Multiply &&
-                           allScalesHalf(model);
+  setHalfScales(model);
   if (!files.tokenizer.empty()) {
     model.tokenizerFile = beside(file, files.tokenizer);
     if (!sys::fs::exists(model.tokenizerFile))

@@ -28,20 +28,39 @@ std::vector<LinearShape> layerLinears(const Model &m) {
   return linears;
 }
 
+std::optional<QuantizedSource> quantizedSource(const Model &m, StringRef name) {
+  if (name == "model.embed_tokens" || name == "lm_head") {
+    const auto &quant = name == "lm_head" ? m.head : m.embedding;
+    if (!quant)
+      return std::nullopt;
+    return QuantizedSource{m.vocabSize, m.hiddenSize, *quant};
+  }
+  // "model.layers.0.mlp.up_proj" ends in the name of a linear of the layer,
+  // which knows the rows: a packed tensor alone does not.
+  for (const LinearShape &linear : layerLinears(m))
+    if (name.ends_with("." + linear.name))
+      return QuantizedSource{linear.rows, linear.cols, m.quant};
+  return std::nullopt;
+}
+
 std::vector<NormShape> layerNorms(const Model &m) {
-  std::vector<NormShape> norms = {{"input_layernorm", m.hiddenSize}};
+  std::vector<NormShape> norms;
+  if (m.blockNorms)
+    norms.push_back({"input_layernorm", m.hiddenSize});
   if (m.headNorm) {
     norms.push_back({"self_attn.q_norm", m.headDim, false});
     norms.push_back({"self_attn.k_norm", m.headDim, false});
   }
   if (m.attentionSubNorm)
     norms.push_back({"self_attn.attn_sub_norm", m.numHeads * m.headDim});
-  norms.push_back({"post_attention_layernorm", m.hiddenSize});
+  if (m.blockNorms)
+    norms.push_back({"post_attention_layernorm", m.hiddenSize});
   if (m.ffnSubNorm)
     norms.push_back({"mlp.ffn_sub_norm", m.intermediateSize});
   if (m.linearNorm)
     for (const LinearShape &linear : layerLinears(m))
-      norms.push_back({linear.name + ".norm", linear.cols});
+      norms.push_back(
+          {linear.name + ".norm", linear.cols, true, m.linearNormGain});
   return norms;
 }
 
@@ -64,12 +83,21 @@ Error verifySizes(const Model &m) {
     return error("num_attention_heads (" + Twine(m.numHeads) +
                  ") must be a multiple of num_key_value_heads (" +
                  Twine(m.numKVHeads) + ")");
-  if (m.quant.scale == ScaleKind::Group)
-    for (const LinearShape &linear : layerLinears(m))
-      if (linear.cols % m.quant.group)
-        return error("scales for groups of " + Twine(m.quant.group) +
-                     " columns do not divide the " + Twine(linear.cols) +
-                     " columns of " + linear.name);
+  auto groupsFit = [&](const Quantization &quant, const Twine &name,
+                       int64_t cols) -> Error {
+    if (quant.scale != ScaleKind::Group || cols % quant.group == 0)
+      return Error::success();
+    return error("scales for groups of " + Twine(quant.group) +
+                 " columns do not divide the " + Twine(cols) + " columns of " +
+                 name);
+  };
+  for (const LinearShape &linear : layerLinears(m))
+    if (Error e = groupsFit(m.quant, linear.name, linear.cols))
+      return e;
+  for (StringRef name : {"model.embed_tokens", "lm_head"})
+    if (auto source = quantizedSource(m, name))
+      if (Error e = groupsFit(source->quant, name, source->cols))
+        return e;
   if (m.numHeads * m.headDim > limits::width)
     return error("num_attention_heads * head_dim is " +
                  Twine(m.numHeads * m.headDim) + ", above the limit of " +
@@ -88,11 +116,23 @@ public:
     return check(name, "F32, F16 or BF16", hasFloatValues, shapes);
   }
 
-  Error linear(const std::string &name, const LinearShape &l) {
-    const Quantization &q = model.quant;
+  Error linear(const std::string &name, const QuantizedSource &l) {
+    const Quantization &q = l.quant;
     std::string weight = name + ".weight";
-    if (q.packing == Packing::Master)
+    if (q.packing == Packing::Master || q.packing == Packing::Exact)
       return floats(weight, {{l.rows, l.cols}});
+    if (q.packing == Packing::Mlx) {
+      auto isU32 = [](const TensorRef &t) { return t.dtype == DType::U32; };
+      int64_t bits = q.weight == WeightQuant::Binary ? 1 : 2;
+      if (Error error =
+              check(weight, "U32", isU32, {{l.rows, l.cols * bits / 32}}))
+        return error;
+      for (StringRef end : {".scales", ".biases"})
+        if (Error error =
+                floats(name + end.str(), {{l.rows, l.cols / q.group}}))
+          return error;
+      return Error::success();
+    }
     if (q.packing == Packing::Gguf) { // The importer has checked the types.
       if (Error error = floats(weight, {{l.rows, l.cols}}))
         return error;
@@ -138,8 +178,15 @@ private:
   std::set<std::string> names;
 };
 
-/// Leftover tensors are harmless, except those that would change what a layer
-/// computes: dropping them silently would compile a different model.
+/// Tensors that say nothing: tables that the code computes anyway, and the head
+/// of a model whose embedding is the head.
+bool isHarmless(const Model &m, StringRef name) {
+  return name.ends_with(".rotary_emb.inv_freq") ||
+         (m.tiedHead && name.starts_with("lm_head."));
+}
+
+/// A tensor that is not used would change what a layer computes: dropping it
+/// silently would compile a different model.
 Error verifyLeftover(const Model &m, const std::string &name) {
   for (int64_t i = 0; i < m.numLayers; ++i) {
     StringRef rest = name;
@@ -155,7 +202,9 @@ Error verifyLeftover(const Model &m, const std::string &name) {
                                      "\": linears with a bias are not "
                                      "supported yet");
   }
-  return Error::success();
+  return fileError(m.tensors.at(name).file,
+                   "tensor \"" + name +
+                       "\": is not understood, and could change the model");
 }
 
 } // namespace
@@ -165,26 +214,42 @@ Error verifyModel(Model &m) {
     return error;
 
   TensorCheck check(m);
-  if (Error error = check.floats("model.embed_tokens.weight",
-                                 {{m.vocabSize, m.hiddenSize}}))
+  auto matrix = [&](const std::string &name) {
+    if (auto source = quantizedSource(m, name))
+      return check.linear(name, *source);
+    return check.floats(name + ".weight", {{m.vocabSize, m.hiddenSize}});
+  };
+  if (Error error = matrix("model.embed_tokens"))
     return error;
   if (Error error = check.floats("model.norm.weight", {{m.hiddenSize}}))
     return error;
-  if (!m.tiedHead)
-    if (Error error =
-            check.floats("lm_head.weight", {{m.vocabSize, m.hiddenSize}}))
+  if (m.layerNorm && m.normBias)
+    if (Error error = check.floats("model.norm.bias", {{m.hiddenSize}}))
       return error;
+  if (!m.tiedHead)
+    if (Error error = matrix("lm_head"))
+      return error;
+  if (m.headInputNorm) {
+    if (m.linearNormGain)
+      if (Error error = check.floats("lm_head.norm.weight", {{m.hiddenSize}}))
+        return error;
+    if (m.normBias)
+      if (Error error = check.floats("lm_head.norm.bias", {{m.hiddenSize}}))
+        return error;
+  }
   for (int64_t i = 0; i < m.numLayers; ++i) {
     for (const NormShape &norm : layerNorms(m)) {
       std::string name = layerName(i, norm.name);
-      if (Error error = check.floats(name + ".weight", {{norm.width}}))
-        return error;
+      if (norm.gain)
+        if (Error error = check.floats(name + ".weight", {{norm.width}}))
+          return error;
       if (m.normBias && norm.beforeLinear)
         if (Error error = check.floats(name + ".bias", {{norm.width}}))
           return error;
     }
     for (const LinearShape &linear : layerLinears(m))
-      if (Error error = check.linear(layerName(i, linear.name), linear))
+      if (Error error = check.linear(layerName(i, linear.name),
+                                     {linear.rows, linear.cols, m.quant}))
         return error;
   }
 
@@ -192,8 +257,8 @@ Error verifyModel(Model &m) {
   for (auto &[name, tensor] : m.tensors) {
     if (check.used(name))
       continue;
-    if (Error error = verifyLeftover(m, name))
-      return error;
+    if (!isHarmless(m, name))
+      return verifyLeftover(m, name);
     m.unusedTensors.push_back(name);
   }
   return Error::success();

@@ -73,19 +73,55 @@ float quantizeMaster(ArrayRef<float> w, float mean, WeightQuant quant,
   return scale;
 }
 
-void quantizeCentred(ArrayRef<float> w, float mean, int8_t *codes) {
+void quantizeCentred(ArrayRef<float> w, float mean, WeightQuant quant,
+                     int8_t *codes) {
+  const bool binary = quant == WeightQuant::Binary;
   for (size_t i = 0; i < w.size(); ++i)
-    codes[i] = w[i] > mean ? 1 : -1;
+    codes[i] =
+        int8_t(w[i] > mean) - int8_t(binary ? w[i] <= mean : w[i] < mean);
+}
+
+std::optional<float> exactCodes(ArrayRef<float> w, bool zeros, int8_t *codes) {
+  float scale = 0;
+  bool exact = true;
+  for (float x : w)
+    scale = std::max(scale, std::fabs(x));
+  for (size_t i = 0; i < w.size(); ++i) {
+    exact &= std::fabs(w[i]) == scale || (zeros && w[i] == 0);
+    codes[i] = int8_t(w[i] > 0) - int8_t(w[i] < 0);
+  }
+  if (!exact || !std::isfinite(scale))
+    return std::nullopt;
+  if (scale == 0 && !zeros) // Nothing but zeros: any sign will do.
+    std::fill_n(codes, w.size(), 1);
+  return scale;
+}
+
+void unpackMlx(const uint8_t *words, int64_t bits, int64_t group,
+               ArrayRef<float> scales, ArrayRef<float> biases,
+               MutableArrayRef<float> out) {
+  // Words are little-endian: their bits are those of the bytes, in order.
+  const int64_t mask = (1 << bits) - 1, perByte = 8 / bits;
+  for (int64_t g = 0; g < int64_t(scales.size()); ++g) {
+    float values[4];
+    for (int64_t code = 0; code <= mask; ++code)
+      values[code] =
+          float(double(scales[g]) * double(code) + double(biases[g]));
+    for (int64_t c = g * group; c < (g + 1) * group; ++c)
+      out[c] = values[words[c / perByte] >> (c % perByte * bits) & mask];
+  }
 }
 
 std::optional<std::pair<int64_t, int64_t>> decode2Bit(const uint8_t *data,
+                                                      int64_t rows,
+                                                      int64_t first,
                                                       QuantizedMatrix &m) {
-  int64_t slice = (m.rows + 3) / 4;
-  for (int64_t n = 0; n < m.rows; ++n) {
+  int64_t slice = (rows + 3) / 4;
+  for (int64_t n = first; n < first + m.rows; ++n) {
     // Row n lies in bits 2i of packed row r, n = i * slice + r.
     const uint8_t *packed = data + (n % slice) * m.cols;
     unsigned shift = unsigned(n / slice) * 2;
-    int8_t *codes = m.codes.data() + n * m.cols;
+    int8_t *codes = m.codes.data() + (n - first) * m.cols;
     int8_t highest = -1;
     for (int64_t c = 0; c < m.cols; ++c) {
       codes[c] = int8_t((packed[c] >> shift) & 3) - 1;

@@ -24,14 +24,29 @@ double mean(llvm::ArrayRef<float> w);
 float quantizeMaster(llvm::ArrayRef<float> w, float mean, WeightQuant quant,
                      int8_t *codes);
 
-/// The first BitNet's binary weights: +1 above `mean`, else -1.
-void quantizeCentred(llvm::ArrayRef<float> w, float mean, int8_t *codes);
+/// The sign about `mean`: of binary weights, as in the first BitNet, +1 above
+/// it, else -1; of ternary ones 0 where they equal it.
+void quantizeCentred(llvm::ArrayRef<float> w, float mean, WeightQuant quant,
+                     int8_t *codes);
 
-/// Hugging Face's 2-bit packing. A code 3 becomes 2: the place of the first is
-/// returned.
+/// Codes of weights that are -s, 0 and s already, or without `zeros` -s and s,
+/// and s >= 0. No s if they are not.
+std::optional<float> exactCodes(llvm::ArrayRef<float> w, bool zeros,
+                                int8_t *codes);
+
+/// Hugging Face's 2-bit packing: rows from `first` on of `rows`. A code 3
+/// becomes 2: the place of the first is returned.
 std::optional<std::pair<int64_t, int64_t>> decode2Bit(const uint8_t *data,
+                                                      int64_t rows,
+                                                      int64_t first,
                                                       QuantizedMatrix &m);
 void decodeBits(const uint8_t *data, QuantizedMatrix &m);
+
+/// Values of one row in MLX's packing, `group` columns for each scale and bias:
+/// exact in double, and in float if they are -s, 0 and s.
+void unpackMlx(const uint8_t *words, int64_t bits, int64_t group,
+               llvm::ArrayRef<float> scales, llvm::ArrayRef<float> biases,
+               llvm::MutableArrayRef<float> out);
 
 } // namespace bitnetc
 

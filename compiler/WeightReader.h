@@ -28,8 +28,11 @@ public:
   explicit WeightReader(const Model &model);
   ~WeightReader();
 
-  /// `linear` is a name without suffix: "model.layers.0.mlp.up_proj".
-  llvm::Expected<QuantizedMatrix> readLinear(llvm::StringRef linear);
+  /// Rows [begin, end) of a matrix of few bits, by its name without suffix:
+  /// "model.layers.0.mlp.up_proj". One scale for all of a matrix may be that of
+  /// these rows only, and 0 if they are zeros.
+  llvm::Expected<QuantizedMatrix>
+  readLinear(llvm::StringRef name, int64_t begin = 0, int64_t end = INT64_MAX);
 
   /// Any F32, F16 or BF16 tensor, widened to f32, row-major.
   llvm::Expected<std::vector<float>> readFloat(llvm::StringRef tensor);

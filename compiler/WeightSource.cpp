@@ -133,18 +133,36 @@ WeightSource::Scales WeightSource::packInt8(Sink sink) {
   return scales;
 }
 
+/// Embeddings are read in parts: as codes they would be a byte an element. The
+/// linears of layers may share a mean and are read as a whole.
 WeightSource::Scales WeightSource::packLinear(Sink sink) {
-  auto matrix = reader.readLinear(name);
-  if (!matrix)
-    return matrix.takeError();
-  if (matrix->rows != rows || matrix->cols != cols)
-    return error("expected shape [" + Twine(rows) + ", " + Twine(cols) +
-                 "], found [" + Twine(matrix->rows) + ", " +
-                 Twine(matrix->cols) + "]");
-  Bytes packed(codeBytes(layout, rows, cols));
-  packCodes(layout, matrix->codes, rows, cols, packed);
-  sink(std::move(packed));
-  return std::move(matrix->scale);
+  auto source = quantizedSource(model, name);
+  if (!source)
+    return error("is not a linear of this model");
+  const bool oneScale = source->quant.scale == ScaleKind::Tensor;
+  const bool parts = !weight.getSource().contains("{}") &&
+                     source->quant.packing != Packing::Master;
+  std::vector<float> scales;
+  for (int64_t first = 0; first < rows;) {
+    int64_t count = parts ? std::min(rows - first, kRowsAtATime) : rows;
+    auto matrix = reader.readLinear(name, first, first + count);
+    if (!matrix)
+      return matrix.takeError();
+    if (matrix->rows != count || matrix->cols != cols)
+      return error("expected shape [" + Twine(count) + ", " + Twine(cols) +
+                   "], found [" + Twine(matrix->rows) + ", " +
+                   Twine(matrix->cols) + "]");
+    Bytes packed(codeBytes(layout, count, cols));
+    packCodes(layout, matrix->codes, count, cols, packed);
+    sink(std::move(packed));
+    // A part of zeros does not know the scale of the matrix.
+    if (!oneScale)
+      llvm::append_range(scales, matrix->scale);
+    else if (scales.empty() || scales[0] == 0)
+      scales = std::move(matrix->scale);
+    first += count;
+  }
+  return scales;
 }
 
 /// Angles are products in single precision, as the reference computes them; the
@@ -161,9 +179,11 @@ WeightSource::Scales WeightSource::packRope(Sink sink) {
       for (int64_t i = 0; i < half; ++i) {
         float angle = static_cast<float>(first + r) * model.ropeInvFreq[i];
         table[r * cols + i] =
-            static_cast<float>(std::cos(static_cast<double>(angle)));
+            static_cast<float>(std::cos(static_cast<double>(angle))) *
+            model.ropeMagnitude;
         table[r * cols + half + i] =
-            static_cast<float>(std::sin(static_cast<double>(angle)));
+            static_cast<float>(std::sin(static_cast<double>(angle))) *
+            model.ropeMagnitude;
       }
     sink(padRows(table));
   }

@@ -71,13 +71,13 @@ static void decodeTQ2(const uint8_t *bytes, int8_t *out) {
   twoBits(bytes + 32, 32, out + 128);
 }
 
-static void decodeQ1(const uint8_t *bytes, int8_t *out) {
-  for (int i = 0; i < 128; ++i)
+template <int count> static void decodeQ1(const uint8_t *bytes, int8_t *out) {
+  for (int i = 0; i < count; ++i)
     out[i] = (bytes[2 + i / 8] >> i % 8) & 1 ? 1 : -1;
 }
 
-static void decodeQ2(const uint8_t *bytes, int8_t *out) {
-  for (int i = 0; i < 64; ++i)
+template <int count> static void decodeQ2(const uint8_t *bytes, int8_t *out) {
+  for (int i = 0; i < count; ++i)
     out[i] = int8_t((bytes[2 + i / 4] >> 2 * (i % 4)) & 3) - 1;
 }
 
@@ -104,15 +104,15 @@ static void decodeIQ1BN(const uint8_t *bytes, int8_t *out) {
   }
 }
 
-/// Blocks of 128 elements in 32 bytes, over rows without a break: a row may
-/// start inside a block.
-static void decodeI2S(const uint8_t *data, uint64_t first, uint64_t count,
-                      int8_t *out) {
+/// Blocks of 4 `width` elements in `width` bytes, over rows without a break: a
+/// row may start inside a block.
+static void decodeI2S(const uint8_t *data, uint64_t width, uint64_t first,
+                      uint64_t count, int8_t *out) {
   for (uint64_t e = first; e < first + count;) {
-    const uint64_t place = e % 128, m = place % 32;
-    const unsigned shift = 6 - 2 * unsigned(place / 32);
-    const uint64_t run = std::min(32 - m, first + count - e);
-    const uint8_t *bytes = data + e / 128 * 32 + m;
+    const uint64_t place = e % (4 * width), m = place % width;
+    const unsigned shift = 6 - 2 * unsigned(place / width);
+    const uint64_t run = std::min(width - m, first + count - e);
+    const uint8_t *bytes = data + e / (4 * width) * width + m;
     for (uint64_t i = 0; i < run; ++i)
       out[i] = int8_t((bytes[i] >> shift) & 3) - 1;
     out += run;
@@ -171,8 +171,10 @@ constexpr Decoder kDecoders[] = {
     {Format::Q6_K, nullptr, 208, false, valuesQ6K},
     {Format::TQ1_0, decodeTQ1, 52, true},
     {Format::TQ2_0, decodeTQ2, 64, true},
-    {Format::Q1_0, decodeQ1, 0, false},
-    {Format::Q2_0, decodeQ2, 0, true},
+    {Format::Q1_0, decodeQ1<128>, 0, false},
+    {Format::Q1_0G32, decodeQ1<32>, 0, false},
+    {Format::Q2_0, decodeQ2<64>, 0, true},
+    {Format::Q2_0G128, decodeQ2<128>, 0, true},
     {Format::I2_S, nullptr, -1, true},
     {Format::IQ1_BN, decodeIQ1BN, -1, true},
     {Format::IQ2_BN, decodeIQ2BN, -1, true},
@@ -191,8 +193,8 @@ static const Decoder &decoder(Format format) {
 //===----------------------------------------------------------------------===//
 
 BlockMatrix::BlockMatrix(Format format, uint64_t rows, uint64_t cols,
-                         const uint8_t *data)
-    : format(format), rows(rows), cols(cols), data(data) {
+                         const uint8_t *data, I2SLayout layout)
+    : format(format), rows(rows), cols(cols), data(data), layout(layout) {
   const TypeRow &type = typeOf(format);
   stride = type.rowHeader + cols / type.elements * type.bytes;
   group = decoder(format).scaleAt < 0 ? cols : type.elements;
@@ -204,8 +206,14 @@ bool BlockMatrix::hasHalfScales() const {
 }
 
 void BlockMatrix::codes(uint64_t row, int8_t *out) const {
+  if (format == Format::I2_S && layout == I2SLayout::Rows) {
+    for (uint64_t c = 0; c < cols; ++c)
+      out[c] = int8_t(data[row / 4 * cols + c] >> (6 - 2 * (row % 4)) & 3) - 1;
+    return;
+  }
   if (format == Format::I2_S)
-    return decodeI2S(data, row * cols, cols, out);
+    return decodeI2S(data, layout == I2SLayout::Blocks64 ? 16 : 32, row * cols,
+                     cols, out);
   const TypeRow &type = typeOf(format);
   const auto decode = decoder(format).codes;
   const uint8_t *block = data + row * stride + type.rowHeader;

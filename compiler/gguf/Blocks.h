@@ -15,12 +15,15 @@ namespace bitnetc::gguf {
 class BlockMatrix {
 public:
   /// `data` holds tensorBytes({rows, cols}) bytes of a type with blocks.
-  BlockMatrix(Format format, uint64_t rows, uint64_t cols, const uint8_t *data);
+  BlockMatrix(Format format, uint64_t rows, uint64_t cols, const uint8_t *data,
+              I2SLayout layout = I2SLayout::Blocks128);
 
   /// Which codes there are. Of the 2-bit types a 3 in the file is code 2, which
   /// no ternary matrix has.
   bool isTernary() const;
-  bool isBinary() const { return format == Format::Q1_0; }
+  bool isBinary() const {
+    return format == Format::Q1_0 || format == Format::Q1_0G32;
+  }
   bool hasHalfScales() const; ///< Scales are stored as f16.
 
   /// Codes and scales, of types that have nothing else: not Q4_K and Q6_K.
@@ -35,6 +38,7 @@ private:
   Format format;
   uint64_t rows, cols, stride, group;
   const uint8_t *data;
+  I2SLayout layout;
 };
 
 float halfToFloat(uint16_t half);

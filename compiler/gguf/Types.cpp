@@ -41,8 +41,7 @@ static constexpr TypeRow kTypes[] = {
     {30, "BF16", nullptr, 1, 2, 0, 0, Format::BF16},
     {34, "TQ1_0", nullptr, 256, 54, 0, 0, Format::TQ1_0},
     {35, "TQ2_0", nullptr, 256, 66, 0, 0, Format::TQ2_0},
-    // From here on numbers have several meanings. The first is the readable
-    // one, if there is any.
+    // From here on numbers have several meanings.
     {36, "I2_S", kMicrosoft, 128, 32, 0, 32, Format::I2_S},
     {36, "IQ4_NL_4_4", kOld, 32, 18, 0, 0, Format::None},
     {37, "I8_S", kMicrosoft, 1, 1, 0, 0, Format::None},
@@ -51,10 +50,10 @@ static constexpr TypeRow kTypes[] = {
     {38, "IQ4_NL_8_8", kOld, 32, 18, 0, 0, Format::None},
     {39, "MXFP4", kUpstream, 32, 17, 0, 0, Format::None},
     {40, "NVFP4", kUpstream, 64, 36, 0, 0, Format::None},
-    {40, "Q1_0 in groups of 32", kPrism, 32, 6, 0, 0, Format::None},
+    {40, "Q1_0 in groups of 32", kPrism, 32, 6, 0, 0, Format::Q1_0G32},
     {41, "Q1_0", kUpstream, 128, 18, 0, 0, Format::Q1_0},
     {42, "Q2_0", kUpstream, 64, 18, 0, 0, Format::Q2_0},
-    {42, "Q2_0 in groups of 128", kPrism, 128, 34, 0, 0, Format::None},
+    {42, "Q2_0 in groups of 128", kPrism, 128, 34, 0, 0, Format::Q2_0G128},
     {134, "IQ1_BN", "ik_llama.cpp", 64, 13, 2, 0, Format::IQ1_BN},
     {135, "IQ2_BN", "ik_llama.cpp", 64, 16, 4, 0, Format::IQ2_BN},
 };

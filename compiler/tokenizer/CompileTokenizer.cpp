@@ -85,6 +85,7 @@ CompiledTokenizer compileTokenizerFile(const std::string &name) {
     result.blob.clear();
     result.error = path.string() + ": " + error;
   }
+  result.tokens = spec.tokens.size();
   return result;
 }
 

@@ -1,7 +1,7 @@
 //===- CompileTokenizer.h - Tokenizer file to blob --------------*- C++ -*-===//
 //
 // The compile-time half of the tokenizer, free of LLVM so that the runtime's
-// tests use it too. The compiler includes TokenizerCompiler.h.
+// tests use it too.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BITNETC_COMPILER_TOKENIZER_COMPILETOKENIZER_H
@@ -12,6 +12,7 @@
 namespace bitnetc {
 
 struct CompiledTokenizer {
+  size_t tokens = 0; ///< Ids are below it.
   std::string blob;  ///< runtime/abi/tokenizer_blob.h; align it to 8 bytes.
   std::string error; ///< One sentence that names the file; empty on success.
 };

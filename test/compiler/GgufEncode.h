@@ -62,17 +62,18 @@ inline std::string encodeTQ2(const int8_t *w, Half d) {
   return bytes + GgufWriter::raw(d.bits);
 }
 
+template <int count = 128>
 inline std::string encodeQ1(const int8_t *w, Half d) {
-  std::string bits(16, '\0');
-  for (int j = 0; j < 128; ++j)
+  std::string bits(count / 8, '\0');
+  for (int j = 0; j < count; ++j)
     if (w[j] > 0)
       bits[j / 8] |= char(1 << j % 8);
   return GgufWriter::raw(d.bits) + bits;
 }
 
-inline std::string encodeQ2(const int8_t *w, Half d) {
-  std::string bits(16, '\0');
-  for (int j = 0; j < 64; ++j)
+template <int count = 64> inline std::string encodeQ2(const int8_t *w, Half d) {
+  std::string bits(count / 4, '\0');
+  for (int j = 0; j < count; ++j)
     bits[j / 4] |= char((w[j] + 1) << 2 * (j % 4));
   return GgufWriter::raw(d.bits) + bits;
 }
@@ -114,11 +115,21 @@ inline std::string encodeIQ1BN(const int8_t *w, Half) {
   return bytes + find([&](int i) { return w[16 * i + 15]; }, 4);
 }
 
-inline std::string encodeI2S(const Codes &w, float scale) {
+/// Blocks of 4 `width` codes.
+inline std::string encodeI2S(const Codes &w, float scale, size_t width = 32) {
   std::string bytes(w.size() / 4, '\0');
   for (size_t e = 0; e < w.size(); ++e)
-    bytes[e / 128 * 32 + e % 32] |=
-        char((w[e] + 1) << (6 - 2 * (e % 128 / 32)));
+    bytes[e / (4 * width) * width + e % width] |=
+        char((w[e] + 1) << (6 - 2 * (e % (4 * width) / width)));
+  return bytes + GgufWriter::raw(scale) + std::string(28, '\0');
+}
+
+/// Four rows to a byte.
+inline std::string encodeI2SRows(const Codes &w, size_t cols, float scale) {
+  std::string bytes(w.size() / 4, '\0');
+  for (size_t e = 0; e < w.size(); ++e)
+    bytes[e / cols / 4 * cols + e % cols] |=
+        char((w[e] + 1) << (6 - 2 * (e / cols % 4)));
   return bytes + GgufWriter::raw(scale) + std::string(28, '\0');
 }
 

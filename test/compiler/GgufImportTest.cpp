@@ -248,7 +248,7 @@ TEST_F(GgufImport, GroupScales) {
     std::string (*encode)(const int8_t *, Half);
   };
   for (Type t : {Type{34, 256, encodeTQ1}, Type{35, 256, encodeTQ2},
-                 Type{42, 64, encodeQ2}}) {
+                 Type{42, 64, encodeQ2<64>}, Type{42, 128, encodeQ2<128>}}) {
     Checkpoint c("bitnet", true);
     Codes codes = someCodes(inner * width, -1, 1);
     Matrix &m = c.tensors["blk.0.ffn_up.weight"];
@@ -312,16 +312,76 @@ TEST_F(GgufImport, Binary) {
     for (int8_t &code : codes)
       code = code ? 1 : -1;
     m.type = 41;
-    m.bytes = encodeRows(codes, cols, 128, encodeQ1,
+    m.bytes = encodeRows(codes, cols, 128, encodeQ1<128>,
                          [](size_t, size_t) { return two; });
   });
   Model m = import(c);
   EXPECT_EQ(m.quant.weight, WeightQuant::Binary);
-  EXPECT_EQ(m.quant.input, InputQuant::Int8);
+  // Who quantises weights only has 16-bit activations.
+  EXPECT_EQ(m.quant.input, InputQuant::Int16);
   // The last linear by name is ffn_up.
   EXPECT_EQ(valueOf(WeightReader(m).readLinear(up)).codes, codes);
   c.linear("attn_q", 256, width);
   EXPECT_EQ(import(c).quant.weight, WeightQuant::Ternary);
+}
+
+TEST_F(GgufImport, EmbeddingOfFewBits) {
+  Checkpoint c("bitnet", true);
+  Codes codes = someCodes(vocab * width, 0, 1);
+  for (int8_t &code : codes)
+    code = code ? 1 : -1;
+  auto scaleOf = [](size_t row, size_t block) { return half(row + block); };
+  c.tensors["token_embd.weight"] = {
+      {vocab, width},
+      41,
+      encodeRows(codes, width, 128, encodeQ1<128>, scaleOf)};
+  Model m = import(c);
+  ASSERT_TRUE(m.embedding && m.tiedHead && !m.head);
+  EXPECT_EQ(m.embedding->weight, WeightQuant::Binary);
+  EXPECT_EQ(m.embedding->scale, ScaleKind::Group);
+  EXPECT_EQ(m.embedding->group, 128);
+  EXPECT_EQ(m.embedding->input, InputQuant::Int16);
+  EXPECT_TRUE(m.embedding->halfScales);
+  EXPECT_EQ(m.quant.input, InputQuant::Int8); // Of the layers.
+  QuantizedMatrix rows =
+      valueOf(WeightReader(m).readLinear("model.embed_tokens", 2, 5));
+  EXPECT_EQ(rows.rows, 3);
+  EXPECT_EQ(rows.codes,
+            Codes(codes.begin() + 2 * width, codes.begin() + 5 * width));
+  for (size_t i = 0; i < 6; ++i)
+    EXPECT_EQ(rows.scale[i], half(2 + i / 2 + i % 2).value);
+
+  // A head of another kind, with one scale.
+  Codes head = someCodes(vocab * width, -1, 1);
+  c.tensors["output.weight"] = i2s(vocab, width, head, 0.25f);
+  m = import(c);
+  ASSERT_TRUE(m.head && !m.tiedHead);
+  EXPECT_EQ(m.head->weight, WeightQuant::Ternary);
+  EXPECT_EQ(m.head->scale, ScaleKind::Tensor);
+  EXPECT_EQ(valueOf(WeightReader(m).readLinear("lm_head")).codes, head);
+
+  c.tensors["output.weight"].bytes[9] = char(0xff);
+  expectParts(messageOf(WeightReader(import(c)).readLinear("lm_head")),
+              {"\"lm_head.weight\"", "invalid code 3 in row 0, column 9"});
+  c.tensors["token_embd.weight"].bytes[19] = 0x7e; // NaN
+  expectParts(refuse(c), {"\"token_embd.weight\"",
+                          "scale of row 0, column 128 is not finite"});
+}
+
+// The file does not say which it is.
+TEST_F(GgufImport, LayoutsOfI2S) {
+  Checkpoint c("bitnet", true);
+  Codes codes = someCodes(inner * width, -1, 1);
+  Matrix &m = c.tensors["blk.0.ffn_up.weight"];
+  for (auto [layout, bytes] :
+       {std::pair(gguf::I2SLayout::Blocks64, encodeI2S(codes, 0.5f, 16)),
+        {gguf::I2SLayout::Rows, encodeI2SRows(codes, width, 0.5f)}}) {
+    m.bytes = bytes;
+    Model model =
+        valueOf(importModel(dir.write("tiny.gguf", c.file()), {layout}));
+    EXPECT_EQ(valueOf(WeightReader(model).readLinear(up)).codes, codes);
+    EXPECT_NE(valueOf(WeightReader(import(c)).readLinear(up)).codes, codes);
+  }
 }
 
 // Groups of 256, 128 and 64 columns in one model: all get the smallest.
@@ -463,8 +523,14 @@ TEST_F(GgufImport, RopeScaling) {
   c.string("llama.rope.scaling.type", "linear");
   c.keys["llama.rope.scaling.factor"] = {6, GgufWriter::raw(4.0f)};
   EXPECT_EQ(import(c).ropeInvFreq[5], plain[5] / 4);
+  c.string("llama.rope.scaling.type", "longrope");
+  expectParts(refuse(c), {"llama.rope.scaling.type", "\"longrope\""});
   c.string("llama.rope.scaling.type", "yarn");
-  expectParts(refuse(c), {"llama.rope.scaling.type", "\"yarn\""});
+  c.integer(".rope.scaling.original_context_length", 32);
+  Model yarn = import(c);
+  EXPECT_EQ(yarn.ropeInvFreq[0], plain[0]);
+  EXPECT_FLOAT_EQ(yarn.ropeInvFreq[20], plain[20] / 4);
+  EXPECT_FLOAT_EQ(yarn.ropeMagnitude, 1.1386294f);
 
   c = Checkpoint("llama");
   std::vector<float> factors(headDim / 2, 1);

@@ -201,9 +201,9 @@ TEST(GgufReader, NumbersWithSeveralMeanings) {
   EXPECT_STREQ(typeFound(file(36, 2304))->name, "IQ4_NL_4_4");
   EXPECT_EQ(typeFound(file(41, 576))->format, Format::Q1_0);
   EXPECT_EQ(typeFound(file(42, 1152))->format, Format::Q2_0);
-  EXPECT_STREQ(typeFound(file(42, 1088))->name, "Q2_0 in groups of 128");
+  EXPECT_EQ(typeFound(file(42, 1088))->format, Format::Q2_0G128);
   EXPECT_STREQ(typeFound(file(39, 2176))->name, "MXFP4");
-  EXPECT_STREQ(typeFound(file(40, 768))->name, "Q1_0 in groups of 32");
+  EXPECT_EQ(typeFound(file(40, 768))->format, Format::Q1_0G32);
   EXPECT_EQ(typeFound(file(134, 16 * 54))->format, Format::IQ1_BN);
   EXPECT_EQ(typeFound(file(135, 16 * 68))->format, Format::IQ2_BN);
   expectParts(refuse(file(42, 1024)),

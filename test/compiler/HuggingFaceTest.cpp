@@ -6,7 +6,9 @@
 //===----------------------------------------------------------------------===//
 #include "TestFiles.h"
 #include "compiler/WeightReader.h"
+#include <cmath>
 #include <filesystem>
+#include <functional>
 
 using namespace bitnetc;
 using namespace bitnetc::test;
@@ -120,6 +122,9 @@ TEST_F(HuggingFace, OldBitnetIsKnownByItsArchitecture) {
   config["weight_bits"] = 1;
   // An architecture that is not known is not a reason to guess.
   config["architectures"] = Json::array({"LlamaForCausalLM"});
+  refuse({"\"input_bits\"", "not understood"});
+  config.erase("weight_bits");
+  config.erase("input_bits");
   config["quantization_config"] = tinyConfig()["quantization_config"];
   tensors = tinyTensors();
   tensors.push_back(
@@ -209,8 +214,8 @@ TEST_F(HuggingFace, WrongConfigsAreRefused) {
       {"/hidden_size", "\"big\"", {"\"hidden_size\"", "found \"big\""}},
       {"/num_attention_heads", "3", {"\"head_dim\"", "not a multiple"}},
       {"/rope_scaling",
-       R"({"rope_type": "yarn", "factor": 4})",
-       {"\"rope_scaling.rope_type\"", "\"llama3\"", "\"yarn\""}},
+       R"({"rope_type": "longrope", "factor": 4})",
+       {"\"rope_scaling.rope_type\"", "\"llama3\"", "\"longrope\""}},
       {"/rope_scaling", R"({"type": "linear", "factor": 4})", {"\"linear\""}},
       {"/rope_scaling",
        R"({"rope_type": "llama3"})",
@@ -331,6 +336,304 @@ TEST_F(HuggingFace, TokensAndTemplates) {
   refuse({"tokenizer_config.json", "\"add_bos_token\"", "found \"yes\""});
   dir.write("generation_config.json", Json{{"eos_token_id", 8}});
   refuse({"generation_config.json", "\"eos_token_id\"", "found 8"});
+}
+
+//===----------------------------------------------------------------------===//
+// Other code than transformers'
+//===----------------------------------------------------------------------===//
+
+TEST_F(HuggingFace, BitLlamaIsTheFirstBitNet) {
+  makeMaster();
+  config.erase("quantization_config");
+  config["model_type"] = "bit_llama";
+  config["architectures"] = Json::array({"BitLlamaForCausalLM"});
+  config["auto_map"] = Json::object();
+  config["n_ctx"] = 128;
+  config["bits"] = 8;
+  // Earlier code of this family shifts other linears.
+  refuse({"\"bitnet_type\"", "is missing"});
+  config["bitnet_type"] = "1b";
+  std::string layer = "model.layers.0.";
+  dropTensor(tensors, layer + "input_layernorm.weight");
+  dropTensor(tensors, layer + "post_attention_layernorm.weight");
+  Model shape;
+  shape.hiddenSize = shape.headDim = 16;
+  shape.intermediateSize = 32;
+  shape.numHeads = shape.numKVHeads = 1;
+  const std::vector<LinearShape> linears = layerLinears(shape);
+  for (const LinearShape &l : linears)
+    tensors.push_back(
+        floatTensor(layer + l.name + ".layernorm.weight", {l.cols}));
+  Model m = valueOf(import());
+  EXPECT_TRUE(m.linearNorm && m.linearNormGain && m.shiftedGate);
+  EXPECT_FALSE(m.blockNorms || m.linearLayerNorm || m.normBias || m.head);
+  EXPECT_EQ(m.linearNormEps, 1e-5f);
+  EXPECT_EQ(m.quant.weight, WeightQuant::Binary);
+  EXPECT_EQ(m.quant.range, CodeRange::Signed128);
+  EXPECT_EQ(m.quant.packing, Packing::Master);
+  EXPECT_TRUE(m.quant.centred);
+  EXPECT_TRUE(m.unusedTensors.empty());
+
+  // A bias makes it a LayerNorm; each linear must have one then.
+  for (const LinearShape &l : linears)
+    tensors.push_back(
+        floatTensor(layer + l.name + ".layernorm.bias", {l.cols}));
+  m = valueOf(import());
+  EXPECT_TRUE(m.linearLayerNorm && m.normBias);
+  dropTensor(tensors, layer + "mlp.up_proj.layernorm.bias");
+  refuse({"mlp.up_proj.norm.bias", "is missing"});
+  for (const LinearShape &l : linears)
+    dropTensor(tensors, layer + l.name + ".layernorm.bias");
+
+  // The head is a linear of its own kind.
+  config["tie_word_embeddings"] = false;
+  tensors.push_back(floatTensor("lm_head.weight", {8, 16}));
+  tensors.push_back(floatTensor("lm_head.layernorm.weight", {16}));
+  config["bitnet_type"] = "1.58b";
+  m = valueOf(import());
+  EXPECT_EQ(m.quant.weight, WeightQuant::Ternary);
+  EXPECT_FALSE(m.quant.centred || m.shiftedGate);
+  ASSERT_TRUE(m.headInputNorm && m.head);
+  EXPECT_EQ(m.head->weight, WeightQuant::Binary);
+  EXPECT_EQ(m.headInputNormEps, 1e-6f);
+  config["bits"] = 4;
+  refuse({"\"bits\"", "found 4"});
+}
+
+TEST_F(HuggingFace, SimpleNormsAreScales) {
+  makeMaster();
+  for (Tensor &t : tensors) // Not all alike: +3, -1, +1, -1 ..., mean 0.5
+    if (t.name.find("_proj.weight") != std::string::npos)
+      t = floatTensor(t.name, t.shape, [](size_t i) {
+        return i % 4 == 0 ? 3.0f : i % 4 == 2 ? 1.0f : -1.0f;
+      });
+  config["quantization_config"]["linear_class"] = "kyegomez";
+  Model m = valueOf(import());
+  EXPECT_TRUE(m.linearNorm && !m.linearNormGain && m.blockNorms);
+  EXPECT_EQ(m.rope, RopeKind::Half);
+  std::string up = "model.layers.0.mlp.up_proj";
+  QuantizedMatrix w = valueOf(WeightReader(m).readLinear(up));
+  EXPECT_EQ(w.scale, (std::vector<float>{1.5f / 16}));
+  EXPECT_EQ(w.codes[0], 1);
+  EXPECT_EQ(w.codes[1], -1);
+  EXPECT_EQ(w.codes[2], 1);
+  // sign(0) is 0.
+  for (Tensor &t : tensors)
+    if (t.name.find("_proj.weight") != std::string::npos)
+      t = floatTensor(t.name, t.shape);
+  w = valueOf(WeightReader(valueOf(import())).readLinear(up));
+  EXPECT_EQ(w.codes, std::vector<int8_t>(32 * 16, 0));
+
+  config["quantization_config"]["linear_class"] = "bitllama2.c";
+  dropTensor(tensors, "model.layers.0.input_layernorm.weight");
+  dropTensor(tensors, "model.layers.0.post_attention_layernorm.weight");
+  m = valueOf(import());
+  EXPECT_FALSE(m.blockNorms || m.quant.centred);
+  EXPECT_EQ(m.rope, RopeKind::Interleaved);
+  w = valueOf(WeightReader(m).readLinear(up));
+  EXPECT_EQ(w.codes, std::vector<int8_t>(32 * 16, 1));
+  EXPECT_EQ(w.scale, (std::vector<float>{1.0f / 16}));
+}
+
+//===----------------------------------------------------------------------===//
+// Weights that are of few bits already
+//===----------------------------------------------------------------------===//
+
+/// A Qwen3 of width 128 with weights -s, 0 and s, s = 1 + column / 64.
+class Bonsai : public HuggingFace {
+protected:
+  static float value(size_t i) {
+    return (float(i % 3) - 1) * (1 + float(i % 128 / 64));
+  }
+  static float sign(size_t i) { return i % 3 ? 0.5f : -0.5f; }
+
+  Bonsai() {
+    config = tinyConfig();
+    config.erase("quantization_config");
+    config["model_type"] = "qwen3";
+    config["hidden_size"] = config["intermediate_size"] = 128;
+    config["num_attention_heads"] = config["num_key_value_heads"] = 8;
+    config["head_dim"] = 16;
+    config["layer_types"] = Json::array({"full_attention"});
+    tensors.clear();
+    add("model.embed_tokens", 8);
+    tensors.push_back(floatTensor("model.norm.weight", {128}));
+    for (const char *norm : {"input_layernorm", "post_attention_layernorm"})
+      tensors.push_back(floatTensor(layer + norm + ".weight", {128}));
+    for (const char *norm : {"q_norm", "k_norm"})
+      tensors.push_back(
+          floatTensor(layer + "self_attn." + norm + ".weight", {16}));
+    for (const char *name :
+         {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
+          "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"})
+      add(layer + name, 128);
+  }
+  void add(const std::string &name, int64_t rows) {
+    tensors.push_back(floatTensor(name + ".weight", {rows, 128}, value));
+  }
+  void each(const std::function<void(Tensor &, const std::string &)> &change) {
+    std::vector<Tensor> matrices;
+    for (Tensor &t : tensors)
+      if (t.shape.size() == 2)
+        matrices.push_back(t);
+    for (Tensor &t : matrices)
+      change(t, t.name.substr(0, t.name.size() - 7));
+  }
+
+  const std::string layer = "model.layers.0.";
+  const std::string q = layer + "self_attn.q_proj";
+};
+
+TEST_F(Bonsai, Floats) {
+  Model m = valueOf(import());
+  EXPECT_EQ(m.quant.packing, Packing::Exact);
+  EXPECT_EQ(m.quant.weight, WeightQuant::Ternary);
+  EXPECT_EQ(m.quant.group, 64); // Found: two scales in 128 columns.
+  EXPECT_EQ(m.quant.input, InputQuant::Int16);
+  EXPECT_FALSE(m.quant.halfScales); // F32
+  ASSERT_TRUE(m.embedding);
+  EXPECT_EQ(m.embedding->group, 64);
+  WeightReader reader(m);
+  for (const std::string &name : {q, std::string("model.embed_tokens")}) {
+    QuantizedMatrix w = valueOf(reader.readLinear(name, 2, 8));
+    ASSERT_EQ(w.rows, 6);
+    ASSERT_EQ(w.scale.size(), 12u);
+    for (size_t i = 0; i < w.codes.size(); ++i)
+      ASSERT_EQ(float(w.codes[i]) * w.scale[i / 64], value(2 * 128 + i)) << i;
+  }
+  // An embedding that is not so stays float.
+  tensorNamed(tensors, "model.embed_tokens.weight") = floatTensor(
+      "model.embed_tokens.weight", {8, 128}, [](size_t i) { return float(i); });
+  EXPECT_FALSE(valueOf(import()).embedding);
+}
+
+TEST_F(Bonsai, BinaryFloats) {
+  each([&](Tensor &t, const std::string &) {
+    tensorNamed(tensors, t.name) = floatTensor(t.name, t.shape, sign);
+  });
+  Model m = valueOf(import());
+  EXPECT_EQ(m.quant.weight, WeightQuant::Binary);
+  EXPECT_EQ(m.quant.group, 128);
+  EXPECT_EQ(m.embedding->weight, WeightQuant::Binary);
+  // A group of zeros has any signs; a zero among others is an error where the
+  // model is binary, with its place.
+  std::string up = layer + "mlp.up_proj";
+  tensorNamed(tensors, up + ".weight") =
+      floatTensor(up + ".weight", {128, 128},
+                  [](size_t i) { return i / 128 == 3 ? 0.0f : sign(i); });
+  QuantizedMatrix w =
+      valueOf(WeightReader(valueOf(import())).readLinear(up, 3, 4));
+  EXPECT_EQ(w.scale, std::vector<float>{0});
+  EXPECT_EQ(w.codes[7] * w.codes[7], 1);
+  tensorNamed(tensors, up + ".weight") =
+      floatTensor(up + ".weight", {128, 128},
+                  [](size_t i) { return i == 3 * 128 + 9 ? 0.0f : sign(i); });
+  expectParts(messageOf(WeightReader(valueOf(import())).readLinear(up)),
+              {"\"" + up + ".weight\"", "row 3, columns 0 to 127",
+               "expected -s and s", "found -0.5, 0.5, 0"});
+}
+
+TEST_F(Bonsai, OtherFloatsAreRefused) {
+  tensorNamed(tensors, q + ".weight") =
+      floatTensor(q + ".weight", {128, 128}, [](size_t i) {
+        return i / 128 == 5 && i % 128 == 70 ? 1.5f : value(i);
+      });
+  refuse({"config.json", "\"quantization_config\": is missing",
+          "\"" + q + ".weight\"", "row 0, columns 0 to 127",
+          "expected -s, 0 and s", "found -1, 0, 1, 2, -2"});
+  // Later ones, when they are read.
+  std::string up = layer + "mlp.up_proj";
+  add(q, 128);
+  tensors.erase(std::find_if(tensors.begin(), tensors.end(), [&](Tensor &t) {
+    return t.name == q + ".weight";
+  }));
+  tensorNamed(tensors, up + ".weight") =
+      floatTensor(up + ".weight", {128, 128}, [](size_t i) {
+        return i / 128 == 5 && i % 128 == 70 ? NAN : value(i);
+      });
+  expectParts(messageOf(WeightReader(valueOf(import())).readLinear(up)),
+              {"\"" + up + ".weight\"", "row 5, columns 64 to 127", "nan"});
+}
+
+TEST_F(Bonsai, Mlx) {
+  config["quantization"] = {{"group_size", 64}, {"bits", 2}};
+  config["quantization_config"] = config["quantization"];
+  each([&](Tensor &t, const std::string &name) {
+    std::string words(size_t(t.shape[0] * 32), '\0');
+    for (size_t i = 0; i < size_t(t.shape[0] * 128); ++i)
+      words[i / 4] |= char(i % 3 << 2 * (i % 4));
+    tensorNamed(tensors, t.name) = {t.name, "U32", {t.shape[0], 8}, words};
+    std::vector<uint16_t> scales, biases;
+    for (int64_t i = 0; i < t.shape[0] * 2; ++i) {
+      scales.push_back(i % 2 ? 0x4000 : 0x3c00); // 1, 2
+      biases.push_back(scales.back() | 0x8000);
+    }
+    tensors.push_back(
+        {name + ".scales", "F16", {t.shape[0], 2}, bytesOf(scales)});
+    tensors.push_back(
+        {name + ".biases", "F16", {t.shape[0], 2}, bytesOf(biases)});
+  });
+  Model m = valueOf(import());
+  EXPECT_EQ(m.quant.packing, Packing::Mlx);
+  EXPECT_TRUE(m.quant.halfScales && m.embedding && m.embedding->halfScales);
+  WeightReader reader(m);
+  for (const std::string &name : {q, std::string("model.embed_tokens")}) {
+    QuantizedMatrix w = valueOf(reader.readLinear(name, 1, 3));
+    for (size_t i = 0; i < w.codes.size(); ++i)
+      ASSERT_EQ(float(w.codes[i]) * w.scale[i / 64], value(128 + i)) << i;
+  }
+  Tensor &words = tensorNamed(tensors, q + ".weight");
+  words.bytes[4 * 32 + 20] = char(0xff); // Code 3 is 2s.
+  expectParts(
+      messageOf(WeightReader(valueOf(import())).readLinear(q)),
+      {"\"" + q + ".weight\"", "row 4, columns 64 to 127", "-2, 0, 2, 4"});
+  tensorNamed(tensors, q + ".biases").shape = {2, 128};
+  refuse({q + ".biases", "[128, 2]", "[2, 128]"});
+  config["quantization"]["bits"] = 4;
+  refuse({"\"quantization.bits\"", "found 4"});
+  config["quantization"] = {{"group_size", 64}, {"bits", 2}, {"mode", "mxfp4"}};
+  refuse({"\"quantization.mode\"", "\"mxfp4\""});
+}
+
+TEST_F(HuggingFace, Yarn) {
+  std::vector<float> plain = valueOf(import()).ropeInvFreq;
+  config["rope_theta"] = 500000.0;
+  config["rope_scaling"] = {{"rope_type", "yarn"},
+                            {"factor", 4.0},
+                            {"original_max_position_embeddings", 32}};
+  Model m = valueOf(import());
+  // ln(32 / 2 pi) / ln(500000) * 8 = 0.99: above it all are divided.
+  EXPECT_EQ(m.ropeInvFreq[0], plain[0]);
+  EXPECT_FLOAT_EQ(m.ropeInvFreq[1], plain[1] / 4);
+  EXPECT_FLOAT_EQ(m.ropeInvFreq[7], plain[7] / 4);
+  EXPECT_FLOAT_EQ(m.ropeMagnitude, 1.1386294f);
+  config["rope_scaling"]["attention_factor"] = 1.0;
+  EXPECT_EQ(valueOf(import()).ropeMagnitude, 1.0f);
+  config["rope_scaling"]["mscale"] = 0.7;
+  refuse({"\"rope_scaling.mscale\"", "not understood"});
+}
+
+//===----------------------------------------------------------------------===//
+// What nobody understands
+//===----------------------------------------------------------------------===//
+
+TEST_F(HuggingFace, UnknownFieldsAndTensorsAreRefused) {
+  config["logit_softcap"] = 30.0;
+  refuse({"config.json", "\"logit_softcap\"", "not understood"});
+  config["logit_softcap"] = nullptr; // Not set.
+  valueOf(import());
+  config["quantization_config"]["group_size"] = 64;
+  refuse({"\"quantization_config.group_size\"", "not understood"});
+  config["quantization_config"].erase("group_size");
+  config["layer_types"] = Json::array({"sliding_attention"});
+  refuse({"\"layer_types\"", "full_attention"});
+  config.erase("layer_types");
+  tensors.push_back(
+      floatTensor("model.layers.0.self_attn.rotary_emb.inv_freq", {8}));
+  EXPECT_EQ(valueOf(import()).unusedTensors.size(), 1u);
+  tensors.push_back(floatTensor("model.layers.0.self_attn.sinks", {1}));
+  refuse({"model.safetensors", "\"model.layers.0.self_attn.sinks\"",
+          "not understood"});
 }
 
 /// One model, exported with either convention of the scale.

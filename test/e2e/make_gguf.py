@@ -3,9 +3,9 @@
 arguments. Its tensors are named, typed and laid out as llama.cpp's converters
 do it; it says nothing sensible.
 
-usage: make_gguf.py ARCHITECTURE TYPE FILE
+usage: make_gguf.py ARCHITECTURE TYPE FILE [tied|untied]
 
-Types: q1_0, q2_0, tq1_0, tq2_0, with a scale of its own for each block; iq2_bn,
+With "tied" or "untied" embedding and head are of the type too. Types: q1_0, q2_0, tq1_0, tq2_0, with a scale of its own for each block; iq2_bn,
 with one a row; i2_s, with one a matrix.
 """
 import random
@@ -95,9 +95,12 @@ def floats(*shape, low=-1.0, high=1.0):
         "<%df" % count, *(rng.uniform(low, high) for _ in range(count)))
 
 
-def tensors(arch, kind):
+def tensors(arch, kind, tokens):
     gain = {"low": 0.5, "high": 1.5}
-    yield "token_embd.weight", floats(VOCAB, HIDDEN)
+    yield "token_embd.weight", (matrix(kind, VOCAB, HIDDEN) if tokens
+                                else floats(VOCAB, HIDDEN))
+    if tokens == "untied":
+        yield "output.weight", matrix(kind, VOCAB, HIDDEN)
     yield "output_norm.weight", floats(HIDDEN, **gain)
     for i in range(LAYERS):
         def name(part):
@@ -120,7 +123,8 @@ def tensors(arch, kind):
 
 
 def main():
-    arch, kind, path = sys.argv[1:]
+    arch, kind, path = sys.argv[1:4]
+    tokens = sys.argv[4] if len(sys.argv) > 4 else ""
     keys = [string("general.architecture") + struct.pack("<I", 8)
             + string(arch)]
 
@@ -140,7 +144,7 @@ def main():
     key("rope.freq_base", "f", 6, 1e6)
 
     infos, data = [], b""
-    for name, (number, shape, part) in tensors(arch, kind):
+    for name, (number, shape, part) in tensors(arch, kind, tokens):
         data += bytes(-len(data) % 32)
         infos.append(string(name) + struct.pack("<I", len(shape))
                      + b"".join(struct.pack("<Q", n) for n in reversed(shape))

@@ -83,8 +83,54 @@ def bits(dtype, divide=False):
     return linear
 
 
+def grouped_values(n, k, zeros, dtype, group):
+    """Rows of codes, and of scales that the dtype holds exactly."""
+    codes = [rng.choices((-1, 0, 1) if zeros else (-1, 1), k=k)
+             for _ in range(n)]
+    raw = floats(dtype, [rng.uniform(0.5, 1.5) / k ** 0.5
+                         for _ in range(n * k // group)])
+    if dtype == "BF16":
+        flat = [struct.unpack("<f", b"\0\0" + raw[i:i + 2])[0]
+                for i in range(0, len(raw), 2)]
+    else:
+        flat = [v for v, in struct.iter_unpack("<e", raw)]
+    per_row = k // group
+    return codes, [flat[r * per_row:(r + 1) * per_row] for r in range(n)]
+
+
+def exact(dtype, zeros, group=GROUP):
+    """Floats that are -s, 0 and s already, with an s for each group."""
+    def linear(n, k):
+        codes, scale = grouped_values(n, k, zeros, dtype, group)
+        yield "weight", (dtype, (n, k), floats(dtype, [
+            codes[r][c] * scale[r][c // group]
+            for r in range(n) for c in range(k)]))
+    return linear
+
+
+def mlx(bits, group=GROUP):
+    """mlx_lm's packing: code * scale + bias, lowest bits first in u32."""
+    def linear(n, k):
+        codes, scale = grouped_values(n, k, bits == 2, "F16", group)
+        data = b""
+        for row in codes:
+            stored = [c + 1 if bits == 2 else c > 0 for c in row]
+            data += bytes(sum(stored[c + i] << bits * i
+                              for i in range(8 // bits))
+                          for c in range(0, k, 8 // bits))
+        step = 1 if bits == 2 else 2
+        shape = (n, k // group)
+        yield "weight", ("U32", (n, k * bits // 32), data)
+        yield "scales", ("F16", shape, floats("F16", [
+            step * s for row in scale for s in row]))
+        yield "biases", ("F16", shape, floats("F16", [
+            -s for row in scale for s in row]))
+    return linear
+
+
 # What a form is, apart from the shape. `norms` are the norms inside the blocks,
-# by the name they have in the file; `own` the one of each linear.
+# by the name they have in the file; `own` the one of each linear; `tokens` the
+# packing of embedding and head, where it is not floats; `head` an untied head.
 
 ONLINE = {"quant_method": "bitnet", "linear_class": "autobitlinear",
           "quantization_mode": "online"}
@@ -95,12 +141,13 @@ SUB_NORMS = (("self_attn.attn_sub_norm", HEADS * HEAD),
              ("mlp.ffn_sub_norm", INNER))
 
 
-def portable(weight, packing, scale, own=False, heads=False, **more):
+def portable(weight, packing, scale, own=False, heads=False, sub=False,
+             norm=None, **more):
     """A model.json."""
     return {
         "format": "bitnetc-model", "version": 1, "name": "random",
-        "head_dim": HEAD, "norm": {"kind": "rms_norm", "eps": 1e-5},
-        "sub_norms": {"attention": False, "ffn": False, "heads": heads,
+        "head_dim": HEAD, "norm": norm or {"kind": "rms_norm", "eps": 1e-5},
+        "sub_norms": {"attention": sub, "ffn": sub, "heads": heads,
                       "linears": own, "linears_eps": 1e-5},
         "gated_ffn": True, "rope": {"kind": "half", "theta": 10000.0},
         "quantization": dict(weight=weight, packing=packing, scale=scale,
@@ -109,7 +156,65 @@ def portable(weight, packing, scale, own=False, heads=False, **more):
         "tensors": ["model.safetensors"]}
 
 
+BONSAI = {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3",
+          "head_dim": HEAD, "attention_bias": False, "use_cache": True,
+          "layer_types": ["full_attention"] * LAYERS, "max_window_layers": 2,
+          "sliding_window": None, "use_sliding_window": False,
+          "rope_theta": 1000000, "rms_norm_eps": 1e-6}
+YARN = {"rope_type": "yarn", "factor": 4.0,
+        "original_max_position_embeddings": 32}
+BIT_LLAMA = {"architectures": ["BitLlamaForCausalLM"],
+             "model_type": "bit_llama", "bits": 8, "attention_bias": False,
+             "attention_dropout": 0.0, "n_ctx": 128, "pretraining_tp": 1,
+             "rope_scaling": None, "rms_norm_eps": 1e-6,
+             "tie_word_embeddings": False,
+             "auto_map": {"AutoConfig": "modeling_bit_llama.BitLlamaConfig"}}
+SIMPLE = {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
+
 FORMS = {
+    # prism-ml/Bonsai-*-unpacked and Ternary-Bonsai-*-unpacked
+    "bonsai-unpacked": dict(
+        dtype="F16", linear=exact("F16", False), norms=HEAD_NORMS,
+        tokens=exact("F16", False), head=True,
+        config=dict(BONSAI, rope_scaling=YARN, tie_word_embeddings=False,
+                    torch_dtype="float16")),
+    "bonsai-ternary-unpacked": dict(
+        dtype="BF16", linear=exact("BF16", True, 128), norms=HEAD_NORMS,
+        tokens=exact("BF16", True, 128), config=dict(BONSAI)),
+    # prism-ml/Bonsai-*-mlx-1bit and Ternary-Bonsai-*-mlx-2bit
+    "bonsai-mlx-1bit": dict(
+        dtype="F16", linear=mlx(1, 128), norms=HEAD_NORMS, tokens=mlx(1, 128),
+        config=dict(BONSAI, quantization={"group_size": 128, "bits": 1},
+                    quantization_config={"group_size": 128, "bits": 1})),
+    "bonsai-mlx-2bit": dict(
+        dtype="F16", linear=mlx(2), norms=HEAD_NORMS, tokens=mlx(2), head=True,
+        config=dict(BONSAI, tie_word_embeddings=False, quantization={
+            "group_size": GROUP, "bits": 2, "mode": "affine"})),
+    # HachiML/myBit-Llama2-jp-*: the first BitNet, with a 1-bit head
+    "bit-llama-1b": dict(
+        dtype="F32", linear=master("F32", centre=0.03), blocks=False,
+        own=".layernorm.weight", tokens=None, head=master("F32", centre=0.02),
+        head_norm="lm_head.layernorm",
+        config=dict(BIT_LLAMA, bitnet_type="1b")),
+    # The paper's LayerNorm, with the learned bias of nn.LayerNorm
+    "bit-llama-layernorm": dict(
+        dtype="F32", linear=master("F32", centre=0.03), blocks=False,
+        own=".layernorm.weight", own_bias=".layernorm.bias", head=True,
+        config=dict(BIT_LLAMA, bitnet_type="1b")),
+    "bit-llama-1.58b": dict(
+        dtype="F32", linear=master("F32"), blocks=False,
+        own=".layer_norm.weight", head=master("F32", centre=0.02),
+        head_norm="lm_head.layer_norm",
+        config=dict(BIT_LLAMA, bitnet_type="1.58b")),
+    # kyegomez/BitNet's BitLinear in transformers' Llama
+    "kyegomez": dict(
+        dtype="F32", linear=master("F32", centre=0.03),
+        config=dict(SIMPLE, quantization_config={
+            "quant_method": "bitnet", "linear_class": "kyegomez"})),
+    "bitllama2c": dict(
+        dtype="F32", linear=master("F32"), blocks=False,
+        config=dict(SIMPLE, quantization_config={
+            "quant_method": "bitnet", "linear_class": "bitllama2.c"})),
     # 1bitLLM/bitnet_b1_58-*
     "bitnet-1bitllm": dict(
         dtype="F16", linear=master("F16"),
@@ -150,6 +255,11 @@ FORMS = {
     "json-group-master": dict(
         dtype="F32", linear=master("F32"),
         json=portable("ternary", "master", "group", group_size=GROUP)),
+    "json-layer-norm": dict(
+        dtype="F32", linear=packed("F32"), norms=SUB_NORMS, bias=True,
+        json=portable("ternary", "hf_2bit", "tensor", sub=True,
+                      norm={"kind": "layer_norm", "eps": 1e-5, "bias": True},
+                      activation_range="signed128", shifted_gate=True)),
     "json-w1a8": dict(
         dtype="F32", linear=master("F32", centre=0.03), own=".norm.weight",
         json=portable("binary", "master", "tensor", own=True, centred=True)),
@@ -158,19 +268,39 @@ FORMS = {
 
 def tensors(form):
     dtype = form["dtype"]
-    yield "model.embed_tokens.weight", random_floats(dtype, VOCAB, HIDDEN)
+    def matrix(name, packing):
+        if not packing:
+            yield name + ".weight", random_floats(dtype, VOCAB, HIDDEN)
+        else:
+            for suffix, tensor in packing(VOCAB, HIDDEN):
+                yield name + "." + suffix, tensor
+
+    yield from matrix("model.embed_tokens", form.get("tokens"))
     yield "model.norm.weight", gain(dtype, HIDDEN)
+    if form.get("bias"):
+        yield "model.norm.bias", random_floats(dtype, HIDDEN)
+    if form.get("head"):
+        head = form["head"]
+        yield from matrix("lm_head",
+                          form.get("tokens") if head is True else head)
+    if "head_norm" in form:
+        yield form["head_norm"] + ".weight", gain(dtype, HIDDEN)
     for i in range(LAYERS):
         layer = "model.layers.%d." % i
-        for name, width in (("input_layernorm", HIDDEN),
-                            ("post_attention_layernorm", HIDDEN),
+        blocks = (("input_layernorm", HIDDEN),
+                  ("post_attention_layernorm", HIDDEN))
+        for name, width in (*(blocks if form.get("blocks", True) else ()),
                             *form.get("norms", ())):
             yield layer + name + ".weight", gain(dtype, width)
+            if form.get("bias"):
+                yield layer + name + ".bias", random_floats(dtype, width)
         for name, n, k in LINEARS:
             for suffix, tensor in form["linear"](n, k):
                 yield layer + name + "." + suffix, tensor
             if "own" in form:
                 yield layer + name + form["own"], gain(dtype, k)
+            if "own_bias" in form:
+                yield layer + name + form["own_bias"], random_floats(dtype, k)
 
 
 def main():

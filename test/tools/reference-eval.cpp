@@ -117,8 +117,10 @@ private:
       for (int64_t i = 0; i < half; ++i) {
         float angle = static_cast<float>(p) * model.ropeInvFreq[i];
         double exact = angle;
-        elements[p * headDim + i] = static_cast<float>(std::cos(exact));
-        elements[p * headDim + half + i] = static_cast<float>(std::sin(exact));
+        float cos = static_cast<float>(std::cos(exact));
+        float sin = static_cast<float>(std::sin(exact));
+        elements[p * headDim + i] = cos * model.ropeMagnitude;
+        elements[p * headDim + half + i] = sin * model.ropeMagnitude;
       }
   }
 
