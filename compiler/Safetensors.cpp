@@ -107,8 +107,12 @@ Expected<std::map<std::string, TensorRef>> readSafetensors(StringRef file) {
   std::map<std::string, TensorRef> tensors;
   uint64_t dataBytes = bytes.size() - 8 - header;
   for (auto &item : document->items()) {
-    if (item.key() == "__metadata__")
+    if (item.key() == "__metadata__") {
+      if (!item.value().is_object() ||
+          !llvm::all_of(item.value(), [](auto &v) { return v.is_string(); }))
+        return fileError(file, "\"__metadata__\" must map names to strings");
       continue;
+    }
     auto tensor =
         readEntry(file, item.key(), item.value(), 8 + header, dataBytes);
     if (!tensor)

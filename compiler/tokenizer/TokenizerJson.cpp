@@ -330,8 +330,12 @@ void Reader::readModel(const Json &m) {
   const Json &vocabulary = field(m, "vocab");
   if (!vocabulary.is_object())
     throw Unsupported("field \"model.vocab\" is not an object");
+  std::unordered_set<uint32_t> ids;
   for (const auto &[text, id] : vocabulary.items()) {
     const uint32_t number = readId(id);
+    if (!ids.insert(number).second)
+      throw Unsupported("field \"model.vocab\" gives id " +
+                        std::to_string(number) + " to two tokens");
     vocab.emplace(text, number);
     bool allMapped = false;
     TokenizerSpec::Token &token = spec.token(number);

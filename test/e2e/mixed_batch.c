@@ -63,8 +63,12 @@ static float *runBatches(const uint8_t *weights, int reversePages,
     }
     if (!count)
       return all;
-    bitnet_batch batch = {(uint32_t)count, (uint32_t)count, token,
-                          position,        sequence,        row};
+    bitnet_batch batch = {.num_tokens = (uint32_t)count,
+                          .num_logits = (uint32_t)count,
+                          .token = token,
+                          .position = position,
+                          .sequence = sequence,
+                          .logits_token = row};
     model->step(model, &context, &batch, logits, &team, 0);
     for (int i = 0; i < count; ++i)
       memcpy(all + (size_t)(sequence[i] * LENGTH + position[i]) *

@@ -254,7 +254,7 @@ TEST_F(TokenizerCompiler, DamagedSentencePieceModelsAreNamed) {
     return write("tokenizer.model", proto.bytes());
   };
   const std::string path = with("b", "");
-  EXPECT_EQ(errorOf(path), "");
+  EXPECT_TRUE(loadTokenizer(path));
   with("a", "");
   EXPECT_EQ(errorOf(path), path + ": SentencePiece piece 'a' is there twice");
   with("\xFF", "");

@@ -299,7 +299,7 @@ TEST(UnigramGguf, Errors) {
   EXPECT_EQ(error(ggufOf(fields)), "");
   fields.charsmap = "x";
   EXPECT_EQ(error(ggufOf(fields)),
-            "the precompiled charsmap of the SentencePiece model is damaged");
+            "SentencePiece field 'precompiled_charsmap' is damaged");
   fields.charsmap.clear();
   fields.pieces[0].type = 1;
   EXPECT_EQ(error(ggufOf(fields)),
