@@ -10,7 +10,7 @@
 // A chunk (kChunkTokens positions) has three phases: scores of its pages, its
 // softmax, weighted values. Chunks are combined in rising order. With few
 // tokens and many chunks, threads take chunks apart, leave each one's output,
-// maximum and sum behind, and the same combination runs after a barrier: the
+// maximum and sum behind, and the same combination runs in a next phase: the
 // same arithmetic, so the result does not know who computed what.
 //
 // A tile is several tokens of one sequence at consecutive positions (prefill,
@@ -606,10 +606,7 @@ void AttentionLowering::run() {
         isTile(token, tileTokens),
         [&] { attendTile(many, manyScratch, token); }, attendEach);
   });
-  e.onlyIf(e.lessThan(e.index(1), splits), [&] {
-    e.barrier();
-    combineSplits(splits);
-  });
+  e.onlyIf(e.lessThan(e.index(1), splits), [&] { combineSplits(splits); });
   clearPadding();
 }
 
