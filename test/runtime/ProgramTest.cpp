@@ -265,6 +265,11 @@ TEST(Program, BenchMeasures) {
   EXPECT_GT(bench.at("peak_memory_bytes"), 100000);
   EXPECT_EQ(bench.at("weight_bytes_per_token"), 64);
   EXPECT_EQ(bench.at("prompt_tokens"), 10);
+  // The fake model has two operations a token.
+  r = runProgram({"bench", "--json", "--prompt", "10", "--gen", "4", "--repeat",
+                  "1", "--threads", "2"});
+  ASSERT_EQ(r.exit, 0) << r.err;
+  EXPECT_EQ(json::parse(r.out).at("barriers_per_token"), 2);
   r = runProgram({"bench", "--repeat", "1"});
   EXPECT_EQ(r.exit, 0);
   EXPECT_NE(r.out.find("tokens/s"), std::string::npos);
