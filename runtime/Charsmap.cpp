@@ -50,12 +50,21 @@ struct Trie {
 };
 } // namespace
 
+/// The trie's size, or 0 if the map is damaged.
+static uint32_t sizeOfTrie(std::string_view map) {
+  uint32_t size = 0;
+  if (map.size() < 4)
+    return 0;
+  std::memcpy(&size, map.data(), 4);
+  return size > map.size() - 4 ? 0 : size;
+}
+
+bool isCharsmap(std::string_view map) { return sizeOfTrie(map) > 0; }
+
 void appendCharsmapped(std::string_view map, std::string_view text,
                        std::string &out) {
-  uint32_t trieSize = 0;
-  if (map.size() >= 4)
-    std::memcpy(&trieSize, map.data(), 4);
-  if (map.size() < 4 || trieSize > map.size() - 4) {
+  const uint32_t trieSize = sizeOfTrie(map);
+  if (!trieSize) {
     out.append(text);
     return;
   }

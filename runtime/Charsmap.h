@@ -13,6 +13,9 @@
 
 namespace bitnet {
 
+/// Whether the parts of the map have the sizes that it says.
+bool isCharsmap(std::string_view map);
+
 /// Appends `text` with the longest match of the map replaced at every place.
 /// Replacements that are not valid UTF-8 (a damaged map) are left out.
 void appendCharsmapped(std::string_view map, std::string_view text,

@@ -27,6 +27,7 @@ private:
   bool readFlag(const char *key, bool &flag);
   bool readTokens();
   bool readMergesOrScores();
+  bool readUnigram();
   bool findStops();
 
   const File &file;
@@ -134,6 +135,22 @@ bool Reader::readMergesOrScores() {
   return true;
 }
 
+/// How a text is prepared for a unigram model.
+bool Reader::readUnigram() {
+  if (!readFlag("tokenizer.ggml.remove_extra_whitespaces", v.removeExtraSpaces))
+    return false;
+  constexpr const char *key = "tokenizer.ggml.precompiled_charsmap";
+  const Value *map = file.find(key);
+  if (!map)
+    return true;
+  auto bytes = map->integers();
+  if (!bytes ||
+      (map->element != ValueType::U8 && map->element != ValueType::I8))
+    return mismatch(key, "an array of bytes", *map);
+  v.charsmap = std::move(*bytes);
+  return true;
+}
+
 /// eos and the end of a turn, which chat models have beside it.
 bool Reader::findStops() {
   auto add = [&](int32_t id) {
@@ -163,17 +180,20 @@ bool Reader::run() {
   if (!model)
     return fail(modelKey, "is missing: the file has no tokenizer");
   auto name = model->string();
-  if (!name || (*name != "llama" && *name != "gpt2"))
-    return mismatch(modelKey, "\"llama\" or \"gpt2\"", *model);
+  if (!name || (*name != "llama" && *name != "gpt2" && *name != "t5"))
+    return mismatch(modelKey, "\"llama\", \"gpt2\" or \"t5\"", *model);
   v.byteLevel = *name == "gpt2";
-  if (!readTokens() || !readMergesOrScores())
+  v.unigram = *name == "t5";
+  if (!readTokens() || !readMergesOrScores() || (v.unigram && !readUnigram()))
     return false;
 
-  v.addBos = v.byteLevel ? v.pre->addBos : true;
-  if (!v.byteLevel && v.tokens.size() > 2) { // SentencePiece's usual ids.
-    v.unknown = 0;
-    v.bos = 1;
-    v.eos = 2;
+  v.addBos = v.byteLevel ? v.pre->addBos : !v.unigram;
+  if (!v.byteLevel && v.tokens.size() > 2) { // The usual ids.
+    v.unknown = v.unigram ? 2 : 0;
+    v.bos = v.unigram ? -1 : 1;
+    v.eos = v.unigram ? 1 : 2;
+    v.addEos = v.unigram;
+    v.addSpacePrefix = !v.unigram;
   }
   if (!readId("tokenizer.ggml.bos_token_id", v.bos) ||
       !readId("tokenizer.ggml.eos_token_id", v.eos) ||

@@ -34,7 +34,8 @@ enum class TokenType {
 };
 
 struct Vocabulary {
-  bool byteLevel = false; ///< "gpt2": merges of bytes; else "llama": scores.
+  bool byteLevel = false; ///< "gpt2": merges of bytes; else scores.
+  bool unigram = false;   ///< "t5": the best sum of scores; else "llama": BPE.
   const PreTokenizer *pre = nullptr;    ///< If byteLevel.
   std::vector<std::string_view> tokens; ///< By id.
   std::vector<TokenType> types;         ///< By id.
@@ -42,7 +43,9 @@ struct Vocabulary {
   std::vector<std::string_view> merges; ///< If byteLevel.
   int32_t bos = -1, eos = -1, unknown = -1;
   bool addBos = false, addEos = false, addSpacePrefix = true;
-  std::vector<int32_t> stops; ///< End a generation: eos, end of turn.
+  bool removeExtraSpaces = false; ///< If unigram.
+  std::vector<int64_t> charsmap;  ///< If unigram: SentencePiece's, as bytes.
+  std::vector<int32_t> stops;     ///< End a generation: eos, end of turn.
   std::optional<std::string_view> chatTemplate;
 };
 

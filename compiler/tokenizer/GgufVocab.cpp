@@ -1,13 +1,15 @@
 //===- GgufVocab.cpp - The tokenizer inside a GGUF file -------------------===//
 //
-// Two kinds: "llama" is SentencePiece's BPE, joining the neighbours whose
+// Three kinds: "llama" is SentencePiece's BPE, joining the neighbours whose
 // concatenation has the best score; "gpt2" is byte-level BPE with a list of
-// merges. Texts are prepared as llama.cpp does, whose format this is: no
+// merges; "t5" is a unigram model of SentencePiece, field by field. Texts of
+// the first two are prepared as llama.cpp does, whose format this is: no
 // normalization, a space before each text of a "llama" model.
 //
 //===----------------------------------------------------------------------===//
 
 #include "GgufVocab.h"
+#include "SentencePiece.h"
 #include "compiler/gguf/MappedFile.h"
 #include "compiler/gguf/Vocabulary.h"
 #include "runtime/TextPipeline.h"
@@ -28,6 +30,8 @@ public:
       : vocabulary(vocabulary), spec(spec), error(error) {}
 
   bool run() {
+    if (vocabulary.unigram)
+      return makeUnigram() && addEnds();
     addTokens();
     if (vocabulary.byteLevel ? !addMerges() : !addBytes())
       return false;
@@ -35,6 +39,16 @@ public:
       addScoredMerges(
           ids, [&](uint32_t id) { return vocabulary.scores[id]; }, spec);
     addSteps();
+    return addEnds();
+  }
+
+private:
+  bool fail(const std::string &message) {
+    error = message;
+    return false;
+  }
+  /// What comes before and after a text.
+  bool addEnds() {
     spec.flags |= BITNET_TOKENIZER_HAS_TEMPLATE;
     if (vocabulary.addBos)
       spec.prefix.push_back(vocabulary.bos);
@@ -43,12 +57,7 @@ public:
     spec.unknownId = vocabulary.unknown;
     return true;
   }
-
-private:
-  bool fail(const std::string &message) {
-    error = message;
-    return false;
-  }
+  bool makeUnigram();
   void addTokens();
   bool addMerges();
   bool addBytes();
@@ -182,6 +191,28 @@ void Reader::addSteps() {
     spec.normalizer.push_back({BITNET_OP_PREPEND, 0, "", " "});
   }
   spec.normalizer.push_back({BITNET_OP_REPLACE, 0, " ", metaspace});
+}
+
+bool Reader::makeUnigram() {
+  sentencepiece::Fields model;
+  for (size_t i = 0; i < vocabulary.tokens.size(); ++i) {
+    const auto type = static_cast<uint64_t>(vocabulary.types[i]);
+    model.pieces.push_back(
+        {std::string(vocabulary.tokens[i]), vocabulary.scores[i], type});
+    model.byteFallback |= type == sentencepiece::Byte;
+  }
+  for (int64_t byte : vocabulary.charsmap)
+    model.charsmap.push_back(static_cast<char>(byte));
+  model.dummyPrefix = vocabulary.addSpacePrefix;
+  model.removeExtraSpaces = vocabulary.removeExtraSpaces;
+  if (!sentencepiece::makeSpec(model, spec, error))
+    return false;
+  if (spec.unknownId != vocabulary.unknown)
+    return fail("key \"tokenizer.ggml.unknown_token_id\": expected " +
+                std::to_string(spec.unknownId) +
+                ", the token of type unknown, found " +
+                std::to_string(vocabulary.unknown));
+  return true;
 }
 
 bool readGgufVocab(const std::string &path, TokenizerSpec &spec,

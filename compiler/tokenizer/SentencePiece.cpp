@@ -7,8 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "SentencePiece.h"
 #include "Protobuf.h"
-#include "TokenizerSpec.h"
 #include "runtime/Charsmap.h"
 #include "runtime/Utf8.h"
 #include <algorithm>
@@ -18,30 +18,11 @@
 
 namespace bitnetc {
 
-namespace {
-enum ModelType { Unigram = 1, Bpe = 2 };
+using namespace sentencepiece;
 
-enum PieceType { Normal = 1, Unknown, Control, UserDefined, Unused, Byte };
+static constexpr const char *metaspace = "\xE2\x96\x81";
 
-struct Piece {
-  std::string text;
-  float score = 0;
-  uint64_t type = Normal;
-};
-
-struct ModelFields {
-  std::vector<Piece> pieces;
-  uint64_t modelType = Unigram;
-  bool byteFallback = false, spaceAsSuffix = false;
-  int32_t bos = 1;
-  std::string charsmap;
-  bool dummyPrefix = true, removeExtraSpaces = true, escapeSpaces = true;
-};
-
-constexpr const char *metaspace = "\xE2\x96\x81";
-} // namespace
-
-static bool parseModel(std::string_view proto, ModelFields &model) {
+bool sentencepiece::parse(std::string_view proto, Fields &model) {
   Message message(proto);
   while (message.next()) {
     Message inner(message.bytes);
@@ -103,7 +84,7 @@ static bool parseModel(std::string_view proto, ModelFields &model) {
   return message.good() && !model.pieces.empty();
 }
 
-static void addNormalizer(const ModelFields &model, TokenizerSpec &spec) {
+static void addNormalizer(const Fields &model, TokenizerSpec &spec) {
   auto add = [&](bitnet_op_type type, std::string pattern,
                  std::string content) {
     spec.normalizer.push_back(
@@ -123,7 +104,7 @@ static void addNormalizer(const ModelFields &model, TokenizerSpec &spec) {
     add(BITNET_OP_REPLACE, " ", metaspace);
 }
 
-static void addPieces(const ModelFields &model, TokenizerSpec &spec) {
+static void addPieces(const Fields &model, TokenizerSpec &spec) {
   for (size_t i = 0; i < model.pieces.size(); ++i) {
     const Piece &piece = model.pieces[i];
     const auto id = static_cast<uint32_t>(i);
@@ -154,7 +135,7 @@ static void addPieces(const ModelFields &model, TokenizerSpec &spec) {
   }
 }
 
-static void addMerges(const ModelFields &model, TokenizerSpec &spec) {
+static void addMerges(const Fields &model, TokenizerSpec &spec) {
   std::unordered_map<std::string_view, uint32_t> ids;
   for (size_t i = 0; i < model.pieces.size(); ++i)
     if (model.pieces[i].type == Normal)
@@ -165,7 +146,7 @@ static void addMerges(const ModelFields &model, TokenizerSpec &spec) {
 
 /// As SentencePiece computes them, in float: a user-defined piece is better
 /// than all others, an unknown character worse.
-static void addScores(const ModelFields &model, TokenizerSpec &spec) {
+static void addScores(const Fields &model, TokenizerSpec &spec) {
   float least = FLT_MAX, greatest = FLT_MIN;
   for (const Piece &piece : model.pieces)
     if (piece.type == Normal) {
@@ -185,7 +166,7 @@ static void addScores(const ModelFields &model, TokenizerSpec &spec) {
 }
 
 /// What is special about unigram models; a sentence if they are not understood.
-static std::string checkUnigram(const ModelFields &model) {
+static std::string checkUnigram(const Fields &model) {
   size_t unknowns = 0;
   for (const Piece &piece : model.pieces) {
     unknowns += piece.type == Unknown;
@@ -207,15 +188,14 @@ static std::string checkUnigram(const ModelFields &model) {
   return "";
 }
 
-bool readSentencePiece(const std::string &proto, bool addBos,
-                       TokenizerSpec &spec, std::string &error) {
-  ModelFields model;
-  if (!parseModel(proto, model)) {
-    error = "it is not a SentencePiece model";
-    return false;
-  }
+bool sentencepiece::makeSpec(const Fields &model, TokenizerSpec &spec,
+                             std::string &error) {
   static constexpr const char *types[] = {"unknown", "unigram", "BPE", "word",
                                           "char"};
+  if (!model.charsmap.empty() && !bitnet::isCharsmap(model.charsmap)) {
+    error = "the precompiled charsmap of the SentencePiece model is damaged";
+    return false;
+  }
   const bool isUnigram = model.modelType == Unigram;
   if (!isUnigram && model.modelType != Bpe) {
     error = std::string("SentencePiece model type '") +
@@ -268,6 +248,18 @@ bool readSentencePiece(const std::string &proto, bool addBos,
   } else {
     addMerges(model, spec);
   }
+  return true;
+}
+
+bool readSentencePiece(const std::string &proto, bool addBos,
+                       TokenizerSpec &spec, std::string &error) {
+  Fields model;
+  if (!parse(proto, model)) {
+    error = "it is not a SentencePiece model";
+    return false;
+  }
+  if (!makeSpec(model, spec, error))
+    return false;
   if (addBos && model.bos >= 0 &&
       static_cast<size_t>(model.bos) < model.pieces.size() &&
       model.pieces[model.bos].type == Control)

@@ -8,6 +8,7 @@
 #include "Base64.h"
 #include "TokenizerSpec.h"
 #include "TokenizerUnigram.h"
+#include "runtime/Charsmap.h"
 #include "runtime/TextPipeline.h"
 #include "runtime/Utf8.h"
 #include <algorithm>
@@ -133,9 +134,10 @@ void Reader::readNormalizer(const Json &n) {
       add(BITNET_OP_REPLACE_REGEX, patternText(n, "Regex"), text(n, "content"));
   } else if (type == "Precompiled") {
     std::string map;
-    if (!decodeBase64(text(n, "precompiled_charsmap"), map))
+    if (!decodeBase64(text(n, "precompiled_charsmap"), map) ||
+        (!map.empty() && !bitnet::isCharsmap(map)))
       throw Unsupported("field \"normalizer.precompiled_charsmap\" is not "
-                        "base64");
+                        "base64 of a charsmap");
     if (!map.empty())
       add(BITNET_OP_CHARSMAP, "", std::move(map));
   } else if (type == "NFC") {

@@ -265,8 +265,8 @@ TEST(GgufVocabulary, Errors) {
   expectParts(vocabularyError(GgufWriter()),
               {"tokenizer.ggml.model", "missing"});
   expectParts(
-      vocabularyError(GgufWriter().string("tokenizer.ggml.model", "t5")),
-      {"tokenizer.ggml.model", "\"llama\" or \"gpt2\"", "\"t5\""});
+      vocabularyError(GgufWriter().string("tokenizer.ggml.model", "bert")),
+      {"tokenizer.ggml.model", "\"llama\", \"gpt2\" or \"t5\"", "\"bert\""});
   expectParts(
       vocabularyError(vocabulary().integer("tokenizer.ggml.bos_token_id", 4)),
       {"bos_token_id", "below 4", "u32 4"});

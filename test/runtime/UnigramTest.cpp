@@ -8,13 +8,16 @@
 
 #include "SentencePieceProto.h"
 #include "TokenizerHelper.h"
+#include "compiler/tokenizer/SentencePiece.h"
 #include "runtime/Utf8.h"
+#include "test/compiler/GgufWriter.h"
 #include <fstream>
 #include <gtest/gtest.h>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
+#include <unistd.h>
 
 using namespace bitnet::test;
 using bitnetc::TokenizerSpec;
@@ -186,6 +189,127 @@ TEST(Unigram, OfTokenizerJson) {
             "field \"model.vocab\" is not an array");
   EXPECT_EQ(error("/normalizer", {{"type", "Precompiled"}}),
             "field \"normalizer.precompiled_charsmap\" is missing");
+}
+
+/// The same vocabulary in the keys of a GGUF file.
+static std::string ggufOf(const bitnetc::sentencepiece::Fields &model) {
+  std::vector<std::string> tokens;
+  std::vector<float> scores;
+  std::vector<int32_t> types;
+  uint32_t unknown = 0;
+  for (const auto &piece : model.pieces) {
+    if (piece.type == bitnetc::sentencepiece::Unknown)
+      unknown = static_cast<uint32_t>(tokens.size());
+    tokens.push_back(piece.text);
+    scores.push_back(piece.score);
+    types.push_back(static_cast<int32_t>(piece.type));
+  }
+  using bitnetc::test::GgufWriter;
+  GgufWriter writer;
+  writer.string("tokenizer.ggml.model", "t5")
+      .strings("tokenizer.ggml.tokens", tokens)
+      .array("tokenizer.ggml.scores", scores)
+      .array("tokenizer.ggml.token_type", types)
+      .integer("tokenizer.ggml.unknown_token_id", unknown)
+      .boolean("tokenizer.ggml.add_eos_token", false)
+      .boolean("tokenizer.ggml.add_space_prefix", model.dummyPrefix)
+      .boolean("tokenizer.ggml.remove_extra_whitespaces",
+               model.removeExtraSpaces);
+  if (!model.charsmap.empty())
+    writer.key("tokenizer.ggml.precompiled_charsmap", 9,
+               GgufWriter::raw<uint32_t>(0) + GgufWriter::text(model.charsmap));
+  return writer.file();
+}
+
+/// The same ids from both files for all texts.
+static void expectSameFromGguf(const std::string &proto,
+                               const std::vector<std::string> &texts) {
+  const fs::path folder = fs::path(testing::TempDir()) /
+                          ("unigram-gguf-" + std::to_string(::getpid()));
+  fs::create_directories(folder);
+  bitnetc::sentencepiece::Fields fields;
+  ASSERT_TRUE(bitnetc::sentencepiece::parse(proto, fields));
+  std::ofstream(folder / "a.gguf", std::ios::binary) << ggufOf(fields);
+  std::ofstream(folder / "a.model", std::ios::binary) << proto;
+  LoadedTokenizer gguf = loadTokenizer((folder / "a.gguf").string());
+  LoadedTokenizer model = loadTokenizer((folder / "a.model").string());
+  fs::remove_all(folder);
+  ASSERT_TRUE(gguf) << gguf.error;
+  ASSERT_TRUE(model) << model.error;
+  size_t tokens = 0;
+  for (const std::string &text : texts) {
+    const auto ids = model.encode(text, /*addTemplate=*/false);
+    ASSERT_EQ(gguf.encode(text, /*addTemplate=*/true), ids)
+        << Json(text).dump();
+    ASSERT_EQ(gguf.decode(ids), model.decode(ids)) << Json(text).dump();
+    tokens += ids.size();
+  }
+  EXPECT_GT(tokens, texts.size());
+}
+
+TEST(UnigramGguf, SameAsSentencePiece) {
+  for (int variant = 0; variant < 8; ++variant) {
+    SentencePieceProto proto(/*modelType=*/1);
+    proto.byteFallback = variant & 1;
+    proto.dummyPrefix = variant & 2;
+    proto.removeExtraSpaces = variant & 4;
+    proto.add("<pad>", 0, 3).add("</s>", 0, 3).add("<unk>", 0, 2);
+    if (proto.byteFallback)
+      for (int byte = 0; byte < 256; ++byte) {
+        char name[8];
+        std::snprintf(name, sizeof name, "<0x%02X>", byte);
+        proto.add(name, 0, 6);
+      }
+    proto.add("▁", -3, 1).add("a", -2, 1).add("▁a", -2.25, 1).add("b", -2.5, 1);
+    proto.add("ab", -4.5, 1).add("é", -6, 1).add("<x>", 0, 4).add("d", -1, 5);
+    expectSameFromGguf(proto.bytes(),
+                       {"", "a", "  ab ", "<x>a é<unk>b</s>", "dad", "a  b",
+                        "zz", "▁ a", "中a", "abababab bbb aaa"});
+    if (HasFailure())
+      return;
+  }
+}
+
+TEST(UnigramGguf, PublishedModel) {
+  const std::string path = sharedData("tokenizers/spm-tests/test_model.model");
+  if (path.empty())
+    GTEST_SKIP() << "no models in " << BITNETC_SHARED_DATA;
+  std::ifstream file(path, std::ios::binary);
+  const std::string proto((std::istreambuf_iterator<char>(file)), {});
+  std::vector<std::string> texts;
+  for (const auto &entry : fs::directory_iterator(sharedData("text")))
+    for (std::string &line : readLines(entry.path()))
+      texts.push_back(std::move(line));
+  texts.push_back("ﬁ Ａ　①  é e\u0301");
+  expectSameFromGguf(proto, texts);
+}
+
+TEST(UnigramGguf, Errors) {
+  bitnetc::sentencepiece::Fields fields;
+  fields.pieces = {{"<unk>", 0, 2}, {"a", -1, 1}, {"b", -1, 1}};
+  const fs::path path = fs::path(testing::TempDir()) /
+                        ("unigram-" + std::to_string(::getpid()) + ".gguf");
+  auto error = [&](const std::string &bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+    const std::string text = loadTokenizer(path.string()).error;
+    fs::remove(path);
+    return text.substr(std::min(text.size(), path.string().size() + 2));
+  };
+  EXPECT_EQ(error(ggufOf(fields)), "");
+  fields.charsmap = "x";
+  EXPECT_EQ(error(ggufOf(fields)),
+            "the precompiled charsmap of the SentencePiece model is damaged");
+  fields.charsmap.clear();
+  fields.pieces[0].type = 1;
+  EXPECT_EQ(error(ggufOf(fields)),
+            "the SentencePiece model has 0 unknown pieces, not one");
+  fields.pieces[2].type = 2;
+  std::string wrong = ggufOf(fields);
+  const std::string key = "tokenizer.ggml.unknown_token_id";
+  wrong[wrong.find(key) + key.size() + 4] = 1;
+  EXPECT_EQ(error(wrong), "key \"" + key +
+                              "\": expected 2, the token of type unknown, "
+                              "found 1");
 }
 
 TEST_F(SentencePieceReference, SmallModels) {
