@@ -191,7 +191,8 @@ Error Compilation::embedBlobs() {
                        StringAttr::get(&context, tokenizer.blob));
   }
   if (model.chatTemplate) {
-    CompiledTemplate compiled = compileTemplate(*model.chatTemplate);
+    CompiledTemplate compiled =
+        compileTemplate(*model.chatTemplate, model.templateTokens);
     if (!compiled.error.empty())
       return createStringError("chat template, " + compiled.error);
     (*module)->setAttr("bitnet.chat_template",

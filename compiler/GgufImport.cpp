@@ -168,6 +168,15 @@ Error readTokens(Model &m, const gguf::File &file, StringRef path) {
   m.tokenizerFile = path.str();
   m.bosToken = vocabulary.addBos ? vocabulary.bos : -1;
   m.eosTokens = vocabulary.stops;
+  struct {
+    const char *name;
+    int32_t id;
+  } const tokens[] = {{"bos_token", vocabulary.bos},
+                      {"eos_token", vocabulary.eos},
+                      {"unk_token", vocabulary.unknown}};
+  for (auto [name, id] : tokens)
+    if (id >= 0)
+      m.templateTokens[name] = std::string(vocabulary.tokens[id]);
   if (vocabulary.chatTemplate)
     m.chatTemplate = std::string(*vocabulary.chatTemplate);
   return Error::success();

@@ -2,9 +2,9 @@
 //
 // Which file holds the tokenizer, the chat template, whether a prompt starts
 // with bos, and which tokens end a generation. transformers spreads this over
-// generation_config.json, config.json, tokenizer_config.json, tokenizer.json
-// and chat_template.jinja; the order in which one file overrules another is
-// transformers'.
+// generation_config.json, config.json, tokenizer_config.json,
+// special_tokens_map.json, tokenizer.json and chat_template.jinja; the order in
+// which one file overrules another is transformers'.
 //
 //===----------------------------------------------------------------------===//
 #include "ModelImport.h"
@@ -48,6 +48,23 @@ void readTemplate(Model &m, JsonFields &config) {
   else
     config.fail("chat_template",
                 "expected a string, or a list with one named \"default\"");
+}
+
+/// Tokens are strings, or objects that describe one. What is null is not
+/// defined in a template.
+void readTemplateTokens(Model &m, JsonFields &config) {
+  for (StringRef name : templateTokenNames()) {
+    if (!config.has(name) || m.templateTokens.count(name.str()))
+      continue;
+    const Json *value = config.raw(name);
+    if (value->is_object() && value->contains("content"))
+      value = &(*value)["content"];
+    if (value->is_string())
+      m.templateTokens[name.str()] = value->get<std::string>();
+    else
+      config.fail(name, "expected a string, or an object with one as "
+                        "\"content\"");
+  }
 }
 
 /// Whether the fast tokenizer's own template starts with a special token.
@@ -122,6 +139,16 @@ Error importHuggingFaceTokenizer(Model &m, StringRef directory,
   }
   if (!addBos)
     m.bosToken = -1;
+
+  readTemplateTokens(m, tokenizer);
+  std::string mapFile = existing(directory, "special_tokens_map.json");
+  auto mapDocument = readOptional(mapFile);
+  if (!mapDocument)
+    return mapDocument.takeError();
+  JsonFields map(*mapDocument, mapFile, JsonFields::Mode::Lenient);
+  readTemplateTokens(m, map);
+  if (Error error = map.finish())
+    return error;
 
   // A file of its own overrules the field.
   std::string templateFile = existing(directory, "chat_template.jinja");

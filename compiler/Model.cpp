@@ -79,6 +79,13 @@ std::string shapeText(ArrayRef<int64_t> shape) {
   return text + "]";
 }
 
+ArrayRef<StringRef> templateTokenNames() {
+  static constexpr StringRef names[] = {
+      "bos_token", "eos_token", "unk_token", "sep_token",
+      "pad_token", "cls_token", "mask_token"};
+  return names;
+}
+
 ArrayRef<Choice<Activation>> activationChoices() { return activations; }
 
 RopeScaling readRopeScaling(JsonFields &fields, RopeScaling::Kind kind,

@@ -168,7 +168,10 @@ struct Model {
 
   std::string tokenizerFile;               ///< Path, or empty.
   std::optional<std::string> chatTemplate; ///< Jinja source.
-  int32_t bosToken = -1;
+  /// What the template finds as bos_token, eos_token and so on: the texts of
+  /// the tokenizer, whether or not it puts them around a prompt.
+  std::map<std::string, std::string> templateTokens;
+  int32_t bosToken = -1; ///< Put before a prompt; -1: none is.
   std::vector<int32_t> eosTokens;
 };
 

@@ -59,6 +59,8 @@ llvm::Expected<Model> readModelJson(llvm::StringRef file);
 
 /// A directory with a Hugging Face config.json.
 llvm::Expected<Model> importHuggingFace(llvm::StringRef directory);
+/// What templates of transformers may find: "bos_token", "eos_token", ...
+llvm::ArrayRef<llvm::StringRef> templateTokenNames();
 /// Its tokenizer file, chat template, bos and eos.
 llvm::Error importHuggingFaceTokenizer(Model &model, llvm::StringRef directory,
                                        JsonFields &config);

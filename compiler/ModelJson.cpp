@@ -182,6 +182,13 @@ void readTokens(JsonFields &f, Model &m, Files &files) {
   files.tensors = f.strings("tensors");
   files.tokenizer = f.string("tokenizer", "");
   files.chatTemplate = f.string("chat_template", "");
+  JsonFields texts = f.object("template_tokens", /*required=*/false);
+  for (StringRef name : templateTokenNames()) {
+    bool given = texts.has(name);
+    std::string text = texts.string(name, "");
+    if (given)
+      m.templateTokens[name.str()] = text;
+  }
   JsonFields generation = f.object("generation", /*required=*/false);
   m.bosToken =
       int32_t(generation.integer("bos_token_id", 0, m.vocabSize - 1, -1));

@@ -23,8 +23,8 @@ static constexpr const char *kHelp =
     R"(usage: bitnetc render --tokenizer PATH [OPTIONS] < messages > prompts
 
 Renders chat messages to prompt text, as transformers' apply_chat_template.
-PATH is a directory with chat_template.jinja or tokenizer_config.json, or one
-of these files. Each line of standard input is JSON: an array of messages or
+PATH is a directory with chat_template.jinja or tokenizer_config.json (and
+perhaps a model.json, for the texts of bos and eos), or one of these files. Each line of standard input is JSON: an array of messages or
 an object {"messages": [...], "tools": [...], "add_generation_prompt": true},
 whose other fields are variables of the template.
 
@@ -79,6 +79,26 @@ static const Value *findText(const Value &object, const char *name) {
   return found && found->is(Value::String) ? found : nullptr;
 }
 
+/// A directory that `bitnetc convert` wrote has the tokens in its model.json.
+static bool readModelTokens(const std::string &path, Source &source,
+                            std::string *error) {
+  std::string text;
+  Value model;
+  if (!bitnet::readFile(path, text, error))
+    return false;
+  if (!bitnet::chat::fromJson(text, model, error) || !model.is(Value::Dict)) {
+    *error = path + ": " + (error->empty() ? "not a JSON object" : *error);
+    return false;
+  }
+  const Value *tokens = model.find("template_tokens");
+  if (!tokens || !tokens->is(Value::Dict))
+    return true;
+  for (size_t i = 0; i < tokens->items().size(); ++i)
+    source.tokens.emplace_back(tokens->items()[i].text(),
+                               tokens->object().values[i].text());
+  return true;
+}
+
 static bool readConfig(const std::string &path, Source &source,
                        std::string *error) {
   std::string text;
@@ -127,6 +147,10 @@ static bool readSource(const std::string &given, Source &source,
   const fs::path config = isConfig ? path : folder / "tokenizer_config.json";
   if ((isConfig || fs::exists(config, ignored)) &&
       !readConfig(config.string(), source, error))
+    return false;
+  const fs::path model = folder / "model.json";
+  if (isDirectory && fs::exists(model, ignored) &&
+      !readModelTokens(model.string(), source, error))
     return false;
   const fs::path file = isDirectory ? folder / "chat_template.jinja" : path;
   if (!isConfig && (!isDirectory || fs::exists(file, ignored))) {

@@ -425,7 +425,22 @@ Node Parser::parseTemplate() {
   return root;
 }
 
-CompiledTemplate compileTemplate(std::string_view source) {
+/// {% set bos_token = "<s>" %}{% set ... %}BODY, without changing BODY's lines.
+static Node withVariables(TreeBuilder &tree, Node body,
+                          const TemplateVariables &variables) {
+  Nodes statements;
+  for (const auto &[name, text] : variables) {
+    Node target = tree.add(BITNET_TEMPLATE_TO_NAME, 1, {Field(name)});
+    Node value = tree.add(BITNET_TEMPLATE_STRING, 1, {Field(text)});
+    statements.push_back(
+        tree.add(BITNET_TEMPLATE_SET, 1, {Field(target), Field(value)}));
+  }
+  statements.push_back(body);
+  return tree.add(BITNET_TEMPLATE_BLOCK, 1, {Field(statements)});
+}
+
+CompiledTemplate compileTemplate(std::string_view source,
+                                 const TemplateVariables &variables) {
   CompiledTemplate result;
   if (source.size() > kMaxSource) {
     result.error = "line 1: the template has more than " +
@@ -436,8 +451,11 @@ CompiledTemplate compileTemplate(std::string_view source) {
   if (!lexTemplate(source, tokens, &result.error))
     return result;
   Parser parser(std::move(tokens));
-  if (Node root = parser.parseTemplate())
+  if (Node root = parser.parseTemplate()) {
+    if (!variables.empty())
+      root = withVariables(parser.tree, root, variables);
     result.blob = parser.tree.finish(root, source.size());
+  }
   result.error = parser.error;
   return result;
 }

@@ -10,6 +10,7 @@
 #ifndef BITNETC_COMPILER_TEMPLATE_TEMPLATECOMPILER_H
 #define BITNETC_COMPILER_TEMPLATE_TEMPLATECOMPILER_H
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -20,7 +21,13 @@ struct CompiledTemplate {
   std::string error; ///< "line N: ..."; empty on success.
 };
 
-CompiledTemplate compileTemplate(std::string_view source);
+/// Names and texts, in any order.
+using TemplateVariables = std::map<std::string, std::string>;
+
+/// `variables` have their values before the template begins, over what the
+/// renderer is given: bos_token and the like, which belong to the model.
+CompiledTemplate compileTemplate(std::string_view source,
+                                 const TemplateVariables &variables = {});
 
 } // namespace bitnetc
 

@@ -638,7 +638,12 @@ TEST_F(GgufImport, Tokenizer) {
   EXPECT_EQ(m.eosTokens, std::vector<int32_t>{5});
   EXPECT_EQ(m.chatTemplate, "{{ messages }}");
   c.keys["tokenizer.ggml.add_bos_token"] = {7, std::string(1, '\0')};
-  EXPECT_EQ(import(c).bosToken, -1);
+  m = import(c);
+  EXPECT_EQ(m.bosToken, -1);
+  EXPECT_EQ(m.templateTokens,
+            (std::map<std::string, std::string>{{"bos_token", "<s>"},
+                                                {"eos_token", "c"},
+                                                {"unk_token", "<unk>"}}));
   tokens.pop_back();
   c.keys["tokenizer.ggml.tokens"] = {9, strings(tokens)};
   expectParts(refuse(c), {"tokenizer.ggml.scores"});

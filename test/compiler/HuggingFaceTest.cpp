@@ -322,6 +322,24 @@ TEST_F(HuggingFace, TokensAndTemplates) {
   EXPECT_EQ(m.bosToken, -1);
   EXPECT_EQ(m.chatTemplate, "T");
 
+  // Texts for the template do not depend on whether a prompt begins with bos.
+  dir.write("tokenizer_config.json",
+            Json{{"add_bos_token", false},
+                 {"bos_token", {{"content", "<s>"}, {"lstrip", false}}},
+                 {"eos_token", "<|im_end|>"},
+                 {"pad_token", nullptr}});
+  dir.write("special_tokens_map.json",
+            Json{{"eos_token", "</s>"}, {"unk_token", {{"content", "<u>"}}}});
+  m = valueOf(import());
+  EXPECT_EQ(m.bosToken, -1);
+  EXPECT_EQ(m.templateTokens,
+            (std::map<std::string, std::string>{{"bos_token", "<s>"},
+                                                {"eos_token", "<|im_end|>"},
+                                                {"unk_token", "<u>"}}));
+  dir.write("special_tokens_map.json", Json{{"unk_token", 3}});
+  refuse({"special_tokens_map.json", "\"unk_token\"", "a string"});
+  std::filesystem::remove(dir.file("special_tokens_map.json"));
+
   Json named = {{{"name", "tool_use"}, {"template", "A"}},
                 {{"name", "default"}, {"template", "B"}}};
   dir.write("tokenizer_config.json", Json{{"chat_template", named}});
