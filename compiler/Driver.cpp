@@ -44,7 +44,8 @@ namespace {
 class Compilation {
 public:
   Compilation(const DriverOptions &options, StringRef argv0)
-      : options(options), argv0(argv0), progress(options.verbose) {}
+      : options(options), argv0(argv0),
+        progress(options.verbose, options.quiet) {}
 
   Error run();
   /// Whether the error that run returned is a defect rather than bad input.
@@ -165,7 +166,7 @@ Error Compilation::pack(StringRef file) {
   std::array<uint8_t, 32> hash;
   if (Error error = packWeights(
           *module, model, *reader, file, hash,
-          [&](uint64_t done, uint64_t all) { progress.percent(done, all); }))
+          [&](uint64_t done, uint64_t all) { progress.bytes(done, all); }))
     return error;
   (*module)->setAttr(
       "bitnet.weights_hash",

@@ -27,7 +27,7 @@ struct DriverOptions {
   ImportOptions import;
   const mlir::bitnet::Cpu *cpu = nullptr;
   std::string cpuNote; ///< Why that one, if it was not named.
-  bool verbose = false, saveTemps = false;
+  bool verbose = false, quiet = false, saveTemps = false;
   // Each of these prints something and is all that is done.
   bool help = false, version = false, printTargets = false;
 };

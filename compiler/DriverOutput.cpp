@@ -104,9 +104,9 @@ Error bitnetc::writeFile(StringRef path, StringRef bytes) {
 
 static constexpr const char *kClearLine = "\r\033[K";
 
-Progress::Progress(bool verbose)
-    : verbose(verbose),
-      live(!verbose && llvm::sys::Process::StandardErrIsDisplayed()),
+Progress::Progress(bool verbose, bool quiet)
+    : verbose(verbose && !quiet),
+      live(!verbose && !quiet && llvm::sys::Process::StandardErrIsDisplayed()),
       start(Clock::now()) {}
 
 Progress::~Progress() { end(); }
@@ -125,18 +125,31 @@ static long peakMegabytes() {
 void Progress::begin(StringRef name) {
   end();
   step = name.str();
-  begun = Clock::now();
-  lastPercent = -1;
+  begun = shown = Clock::now();
   if (live)
     llvm::errs() << kClearLine << "bitnetc: " << step << " ...";
 }
 
-void Progress::percent(uint64_t done, uint64_t total) {
-  int now = total ? static_cast<int>(100.0 * done / total) : 100;
-  if (!live || now == lastPercent)
+/// "2 min 5 s"
+static std::string durationText(double seconds) {
+  const auto whole = static_cast<uint64_t>(seconds + 0.5);
+  return whole < 60 ? llvm::formatv("{0} s", whole).str()
+                    : llvm::formatv("{0} min {1} s", whole / 60, whole % 60);
+}
+
+void Progress::bytes(uint64_t done, uint64_t total) {
+  // Ten times a second is as often as anybody reads.
+  const double passed = seconds(begun);
+  if (!live || !total || passed <= 0 || !done ||
+      (done < total && seconds(shown) < 0.1))
     return;
-  lastPercent = now;
-  llvm::errs() << kClearLine << "bitnetc: " << step << " " << now << " %";
+  shown = Clock::now();
+  const double rate = static_cast<double>(done) / passed;
+  const double left = static_cast<double>(total - done) / rate;
+  llvm::errs() << kClearLine << "bitnetc: " << step << " "
+               << static_cast<int>(100.0 * done / total) << " %, "
+               << llvm::formatv("{0:f0} MB/s, ", rate / 1e6)
+               << durationText(left) << " left";
 }
 
 void Progress::end() {

@@ -42,12 +42,13 @@ llvm::Error writeInPlace(llvm::StringRef path, llvm::StringRef bytes);
 /// overwritten where a person watches a terminal, or nothing.
 class Progress {
 public:
-  explicit Progress(bool verbose);
+  Progress(bool verbose, bool quiet);
   ~Progress();
 
   /// Ends the step before and begins "packing weights".
   void begin(llvm::StringRef step);
-  void percent(uint64_t done, uint64_t total);
+  /// Bytes of the step: shows the part that is done, MB/s and the time left.
+  void bytes(uint64_t done, uint64_t total);
   void end();
   /// A line that stays, with -v only.
   void note(llvm::StringRef text);
@@ -57,8 +58,7 @@ private:
   using Clock = std::chrono::steady_clock;
   bool verbose, live;
   std::string step;
-  Clock::time_point start, begun;
-  int lastPercent = -1;
+  Clock::time_point start, begun, shown;
 };
 
 } // namespace bitnetc
