@@ -266,6 +266,7 @@ a model.json.
 
 Beside models:
 
+  bitnetc convert PATH -o DIRECTORY         # any model as a model.json
   bitnetc tokenize --tokenizer PATH         # texts to ids and back
   bitnetc render --tokenizer PATH           # chat messages to a prompt
 )";

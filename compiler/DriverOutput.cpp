@@ -9,13 +9,14 @@
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 #include <sys/resource.h>
+#include <unistd.h>
 
 using namespace bitnetc;
 using llvm::createStringError;
 using llvm::Error;
 using llvm::StringRef;
 
-static Error fileError(StringRef path, std::error_code code) {
+static Error fileError(const llvm::Twine &path, std::error_code code) {
   return createStringError(path + ": " + code.message());
 }
 
@@ -96,6 +97,61 @@ Error bitnetc::writeFile(StringRef path, StringRef bytes) {
   if (Error error = writeInPlace(file->path(), bytes))
     return error;
   return file->keep();
+}
+
+//===----------------------------------------------------------------------===//
+// Directories
+//===----------------------------------------------------------------------===//
+
+TemporaryDirectory::TemporaryDirectory(std::string temporary, std::string final)
+    : temporary(std::move(temporary)), final(std::move(final)) {}
+
+TemporaryDirectory::TemporaryDirectory(TemporaryDirectory &&other)
+    : temporary(std::exchange(other.temporary, "")),
+      final(std::move(other.final)) {}
+
+/// What an interrupt removes; there is one at a time.
+static std::string interrupted;
+
+static void removeInterrupted() {
+  llvm::sys::fs::remove_directories(interrupted);
+  _exit(130);
+}
+
+llvm::Expected<TemporaryDirectory>
+TemporaryDirectory::create(StringRef finalPath) {
+  while (finalPath.size() > 1 && finalPath.ends_with("/"))
+    finalPath = finalPath.drop_back();
+  std::error_code code;
+  if (llvm::sys::fs::exists(finalPath) &&
+      (!llvm::sys::fs::is_directory(finalPath) ||
+       llvm::sys::fs::directory_iterator(finalPath, code) !=
+           llvm::sys::fs::directory_iterator()))
+    return createStringError(finalPath + " already exists; remove it or name "
+                                         "another with -o");
+  llvm::SmallString<128> path;
+  llvm::sys::fs::createUniquePath(finalPath + ".%%%%%%%%.tmp", path,
+                                  /*MakeAbsolute=*/false);
+  if ((code = llvm::sys::fs::create_directory(path, /*IgnoreExisting=*/false)))
+    return fileError(finalPath, code);
+  interrupted = path.str().str();
+  llvm::sys::SetInterruptFunction(removeInterrupted);
+  return TemporaryDirectory(interrupted, finalPath.str());
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  if (temporary.empty())
+    return;
+  llvm::sys::fs::remove_directories(temporary);
+  llvm::sys::SetInterruptFunction(nullptr);
+}
+
+Error TemporaryDirectory::keep() {
+  if (std::error_code code = llvm::sys::fs::rename(temporary, final))
+    return fileError(final, code);
+  temporary.clear();
+  llvm::sys::SetInterruptFunction(nullptr);
+  return Error::success();
 }
 
 //===----------------------------------------------------------------------===//

@@ -38,6 +38,24 @@ llvm::Error writeFile(llvm::StringRef path, llvm::StringRef bytes);
 /// Writes `bytes` over the content of an existing file.
 llvm::Error writeInPlace(llvm::StringRef path, llvm::StringRef bytes);
 
+/// A directory that exists under a temporary name until it is kept.
+class TemporaryDirectory {
+public:
+  /// A name beside `finalPath`, which must not exist or be an empty directory.
+  static llvm::Expected<TemporaryDirectory> create(llvm::StringRef finalPath);
+  TemporaryDirectory(TemporaryDirectory &&other);
+  TemporaryDirectory &operator=(TemporaryDirectory &&) = delete;
+  ~TemporaryDirectory();
+
+  const std::string &path() const { return temporary; }
+  /// Gives it its name.
+  llvm::Error keep();
+
+private:
+  TemporaryDirectory(std::string temporary, std::string final);
+  std::string temporary, final;
+};
+
 /// Tells what is going on: a line per step with -v, or one line that is
 /// overwritten where a person watches a terminal, or nothing.
 class Progress {

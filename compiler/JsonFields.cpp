@@ -268,6 +268,24 @@ std::vector<int64_t> JsonFields::integers(StringRef name, int64_t min,
   return result;
 }
 
+std::vector<double> JsonFields::numbers(StringRef name, double min,
+                                        double max) {
+  const Json *value = find(name, false);
+  if (!value)
+    return {};
+  auto isGood = [&](const Json &element) {
+    return element.is_number() && element.get<double>() >= min &&
+           element.get<double>() <= max;
+  };
+  if (value->is_array() && !value->empty() && all_of(*value, isGood))
+    return value->get<std::vector<double>>();
+  mismatch(name,
+           "a list of numbers from " + Json(min).dump() + " to " +
+               Json(max).dump(),
+           *value);
+  return {};
+}
+
 JsonFields JsonFields::object(StringRef name, bool required) {
   const Json *value = find(name, required);
   if (value && !value->is_object()) {

@@ -79,6 +79,8 @@ public:
   std::vector<std::string> strings(llvm::StringRef name);
   /// One integer or a list of them.
   std::vector<int64_t> integers(llvm::StringRef name, int64_t min, int64_t max);
+  /// A non-empty list of numbers; an absent one reads as empty.
+  std::vector<double> numbers(llvm::StringRef name, double min, double max);
   /// An object; an absent one reads as empty, and is an error if `required`.
   JsonFields object(llvm::StringRef name, bool required = true);
 

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "ModelImport.h"
+#include "ModelJsonWords.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/FileSystem.h"
@@ -21,47 +22,10 @@ constexpr int64_t formatVersion = 1;
 
 enum class Word { Only };
 constexpr Choice<Word> formats[] = {{"bitnetc-model", Word::Only}};
-enum class NormKind { RMS, Layer };
-constexpr Choice<NormKind> normKinds[] = {{"rms_norm", NormKind::RMS},
-                                          {"layer_norm", NormKind::Layer}};
-constexpr Choice<CodeRange> codeRanges[] = {
-    {"signed127", CodeRange::Signed127},
-    {"signed128", CodeRange::Signed128},
-};
 constexpr Choice<Word> cacheForms[] = {{"f16", Word::Only}};
 constexpr Choice<RopeScaling::Kind> scalingTypes[] = {
     {"llama3", RopeScaling::Kind::Llama3},
     {"yarn", RopeScaling::Kind::Yarn},
-};
-constexpr Choice<RopeKind> ropeKinds[] = {
-    {"half", RopeKind::Half},
-    {"interleaved", RopeKind::Interleaved},
-    {"none", RopeKind::None},
-};
-constexpr Choice<WeightQuant> weightQuants[] = {
-    {"binary", WeightQuant::Binary},
-    {"ternary", WeightQuant::Ternary},
-    {"float", WeightQuant::Float},
-};
-constexpr Choice<InputQuant> inputQuants[] = {
-    {"sign", InputQuant::Sign},
-    {"int8", InputQuant::Int8},
-    {"int16", InputQuant::Int16},
-    {"none", InputQuant::None},
-};
-constexpr Choice<ScaleKind> scaleKinds[] = {
-    {"row", ScaleKind::Row},
-    {"tensor", ScaleKind::Tensor},
-    {"group", ScaleKind::Group},
-};
-constexpr Choice<ScaleOp> scaleOps[] = {
-    {"multiply", ScaleOp::Multiply},
-    {"divide", ScaleOp::Divide},
-};
-constexpr Choice<Packing> packings[] = {
-    {"bits", Packing::Bits},     {"hf_2bit", Packing::HF2Bit},
-    {"master", Packing::Master}, {"exact", Packing::Exact},
-    {"mlx", Packing::Mlx},
 };
 
 /// File names in the description, before they are resolved and read.
@@ -69,6 +33,8 @@ struct Files {
   std::vector<std::string> tensors;
   std::string tokenizer, chatTemplate;
   std::optional<RopeScaling> scaling;
+  std::vector<double> invFreq;
+  double magnitude = 1;
 };
 
 template <typename E, size_t N>
@@ -103,6 +69,8 @@ void readFeatures(JsonFields &f, Model &m, Files &files) {
   m.linearLayerNorm = choose(subNorms, "linears_kind", normKinds,
                              std::optional(NormKind::RMS)) == NormKind::Layer;
   m.linearNormGain = subNorms.boolean("linears_gain", true);
+  m.headInputNorm = subNorms.boolean("head", false);
+  m.headInputNormEps = float(subNorms.number("head_eps", 0, 1, 1e-6));
   m.activation = f.choice("hidden_act", activationChoices());
   m.gatedFFN = f.boolean("gated_ffn");
   JsonFields rope = f.object("rope");
@@ -115,11 +83,22 @@ void readFeatures(JsonFields &f, Model &m, Files &files) {
              scaled ? std::nullopt : std::optional(RopeScaling::Kind::Llama3));
   if (scaled)
     files.scaling = readRopeScaling(scaling, kind, m.maxPosition);
+  files.invFreq = rope.numbers("inv_freq", 0, 1e12);
+  files.magnitude = rope.number("magnitude", 1e-6, 1e6, 1);
+  const int64_t frequencies = m.rope == RopeKind::None ? 0 : m.headDim / 2;
+  if (!files.invFreq.empty() && scaled)
+    rope.fail("inv_freq", "stands in place of scaling; both are there");
+  if (files.invFreq.empty() && files.magnitude != 1)
+    rope.fail("magnitude", "is for \"inv_freq\" only");
+  if (!files.invFreq.empty() && int64_t(files.invFreq.size()) != frequencies)
+    rope.fail("inv_freq", "expected " + Twine(frequencies) +
+                              " frequencies, found " +
+                              Twine(files.invFreq.size()));
   m.tiedHead = f.boolean("tie_word_embeddings");
   choose(f, "kv_cache", cacheForms, std::optional(Word::Only));
 }
 
-Quantization readQuantizer(JsonFields &q) {
+Quantization readQuantizer(JsonFields &q, bool &shiftedGate) {
   Quantization quant;
   quant.weight = choose(q, "weight", weightQuants);
   quant.input = choose(q, "activation", inputQuants);
@@ -131,6 +110,7 @@ Quantization readQuantizer(JsonFields &q) {
   quant.overColumns = q.boolean("scale_over_columns", false);
   quant.packing = choose(q, "packing", packings);
   quant.centred = q.boolean("centred", false);
+  shiftedGate = q.boolean("shifted_gate", false);
 
   struct Rule {
     bool broken;
@@ -172,10 +152,19 @@ Quantization readQuantizer(JsonFields &q) {
 
 void readQuantization(JsonFields &f, Model &m) {
   JsonFields q = f.object("quantization");
-  m.quant = readQuantizer(q);
-  m.shiftedGate = q.boolean("shifted_gate", false);
+  m.quant = readQuantizer(q, m.shiftedGate);
   if (m.shiftedGate && (m.quant.input != InputQuant::Int8 || !m.gatedFFN))
     q.fail("shifted_gate", "is for \"int8\" activations of a gated_ffn only");
+  for (auto [name, to] : {std::pair("embedding_quantization", &m.embedding),
+                          std::pair("head_quantization", &m.head)}) {
+    const bool given = f.has(name);
+    JsonFields own = f.object(name, /*required=*/false);
+    bool shifted = false;
+    if (given)
+      *to = readQuantizer(own, shifted);
+    if (shifted)
+      own.fail("shifted_gate", "is for the linears of layers only");
+  }
 }
 
 void readTokens(JsonFields &f, Model &m, Files &files) {
@@ -220,10 +209,13 @@ std::string beside(StringRef file, StringRef name) {
 } // namespace
 
 std::vector<AcceptedField> modelJsonFields() {
-  // With a scaling of each kind present, so that its fields are asked for.
+  // With a scaling of each kind and all quantisers present, so that its fields
+  // are asked for.
   std::vector<AcceptedField> all;
   for (const Choice<RopeScaling::Kind> &kind : scalingTypes) {
-    Json document = {{"rope", {{"scaling", {{"rope_type", kind.word.str()}}}}}};
+    Json document = {{"rope", {{"scaling", {{"rope_type", kind.word.str()}}}}},
+                     {"embedding_quantization", Json::object()},
+                     {"head_quantization", Json::object()}};
     JsonFields fields(document, "", JsonFields::Mode::Strict);
     Model model;
     readFields(fields, model);
@@ -244,6 +236,10 @@ Expected<Model> readModelJson(StringRef file) {
     return error;
 
   setRopeFrequencies(model, files.scaling);
+  if (!files.invFreq.empty()) {
+    model.ropeInvFreq.assign(files.invFreq.begin(), files.invFreq.end());
+    model.ropeMagnitude = float(files.magnitude);
+  }
   for (const std::string &name : files.tensors)
     if (Error error = addSafetensors(model, beside(file, name)))
       return error;

@@ -1,5 +1,6 @@
 //===- bitnetc.cpp - The compiler's main function -------------------------===//
 
+#include "ConvertCommand.h"
 #include "Driver.h"
 #include "RenderCommand.h"
 #include "TokenizeCommand.h"
@@ -38,10 +39,16 @@ int main(int argc, char **argv) {
   llvm::InitLLVM initialise(argc, argv);
   llvm::setBugReportMsg("bitnetc crashed: this is a defect of the compiler\n");
   llvm::install_fatal_error_handler(reportFatalError);
-  if (argc > 1 && std::strcmp(argv[1], "render") == 0)
-    return bitnetc::runRender({argv + 2, argv + argc});
-  if (argc > 1 && std::strcmp(argv[1], "tokenize") == 0)
-    return bitnetc::runTokenize({argv + 2, argv + argc});
-  return bitnetc::runDriver(llvm::ArrayRef<const char *>(
-      const_cast<const char **>(argv), static_cast<size_t>(argc)));
+  const llvm::ArrayRef<const char *> arguments(const_cast<const char **>(argv),
+                                               static_cast<size_t>(argc));
+  struct {
+    const char *name;
+    int (*run)(const std::vector<std::string> &arguments);
+  } const commands[] = {{"convert", bitnetc::runConvert},
+                        {"render", bitnetc::runRender},
+                        {"tokenize", bitnetc::runTokenize}};
+  for (const auto &command : commands)
+    if (argc > 1 && std::strcmp(argv[1], command.name) == 0)
+      return command.run({argv + 2, argv + argc});
+  return bitnetc::runDriver(arguments);
 }

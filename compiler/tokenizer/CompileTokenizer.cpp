@@ -51,6 +51,7 @@ static bool readSpec(fs::path &path, TokenizerSpec &spec, std::string &error) {
     if (path = directory / "tokenizer.json"; fs::exists(path, ignored)) {
     } else if (path = directory / "tokenizer.model";
                fs::exists(path, ignored)) {
+    } else if (path = directory / "tokenizer.gguf"; fs::exists(path, ignored)) {
     } else if (path = directory / "vocab.json";
                readWhole(path, vocab) &&
                readWhole(directory / "merges.txt", merges)) {

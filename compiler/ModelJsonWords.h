@@ -1,0 +1,54 @@
+//===- ModelJsonWords.h - Words of model.json ------------------*- C++ -*-===//
+//
+// Shared by its reader and its writer.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNETC_COMPILER_MODELJSONWORDS_H
+#define BITNETC_COMPILER_MODELJSONWORDS_H
+
+#include "JsonFields.h"
+#include "Model.h"
+
+namespace bitnetc {
+
+enum class NormKind { RMS, Layer };
+constexpr Choice<NormKind> normKinds[] = {{"rms_norm", NormKind::RMS},
+                                          {"layer_norm", NormKind::Layer}};
+constexpr Choice<CodeRange> codeRanges[] = {
+    {"signed127", CodeRange::Signed127},
+    {"signed128", CodeRange::Signed128},
+};
+constexpr Choice<RopeKind> ropeKinds[] = {
+    {"half", RopeKind::Half},
+    {"interleaved", RopeKind::Interleaved},
+    {"none", RopeKind::None},
+};
+constexpr Choice<WeightQuant> weightQuants[] = {
+    {"binary", WeightQuant::Binary},
+    {"ternary", WeightQuant::Ternary},
+    {"float", WeightQuant::Float},
+};
+constexpr Choice<InputQuant> inputQuants[] = {
+    {"sign", InputQuant::Sign},
+    {"int8", InputQuant::Int8},
+    {"int16", InputQuant::Int16},
+    {"none", InputQuant::None},
+};
+constexpr Choice<ScaleKind> scaleKinds[] = {
+    {"row", ScaleKind::Row},
+    {"tensor", ScaleKind::Tensor},
+    {"group", ScaleKind::Group},
+};
+constexpr Choice<ScaleOp> scaleOps[] = {
+    {"multiply", ScaleOp::Multiply},
+    {"divide", ScaleOp::Divide},
+};
+constexpr Choice<Packing> packings[] = {
+    {"bits", Packing::Bits},     {"hf_2bit", Packing::HF2Bit},
+    {"master", Packing::Master}, {"exact", Packing::Exact},
+    {"mlx", Packing::Mlx},
+};
+
+} // namespace bitnetc
+
+#endif // BITNETC_COMPILER_MODELJSONWORDS_H
