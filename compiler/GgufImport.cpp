@@ -214,7 +214,7 @@ Expected<Model> importGguf(StringRef path, const ImportOptions &options) {
     return error;
   for (auto &[name, tensor] : model.tensors)
     tensor.i2sLayout = options.i2sLayout;
-  if (Error error = setGgufQuantization(model, mapped.bytes(), row.master))
+  if (Error error = setGgufQuantization(model, mapped, row.master))
     return error;
   if (Error error = readTokens(model, file, path))
     return error;

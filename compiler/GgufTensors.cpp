@@ -188,8 +188,14 @@ Error addGgufTensors(Model &m, const gguf::File &file, StringRef path,
   return checkPresent(m, path);
 }
 
-static const uint8_t *bytesOf(const TensorRef &ref, StringRef fileBytes) {
-  return reinterpret_cast<const uint8_t *>(fileBytes.data()) + ref.offset;
+/// Reads the scales of a matrix, which lie all over it, and lets go of them.
+static Expected<GgufMatrixKind> kindOf(const TensorRef &ref,
+                                       const gguf::MappedFile &mapped) {
+  auto kind = ggufMatrixKind(
+      ref,
+      reinterpret_cast<const uint8_t *>(mapped.bytes().data()) + ref.offset);
+  mapped.release();
+  return kind;
 }
 
 /// llama.cpp's own 1-bit types say nothing about activations: models in them
@@ -202,13 +208,14 @@ static bool weightsOnly(const TensorRef &ref) {
 
 /// Embedding or head: of few bits, if its type is.
 static Expected<std::optional<Quantization>>
-tokenQuantization(const Model &m, StringRef name, StringRef fileBytes) {
+tokenQuantization(const Model &m, StringRef name,
+                  const gguf::MappedFile &mapped) {
   auto it = m.tensors.find((name + ".weight").str());
   if (it == m.tensors.end() || it->second.shape.size() != 2 ||
       !hasFewBits(it->second))
     return std::nullopt;
   const TensorRef &ref = it->second;
-  auto kind = ggufMatrixKind(ref, bytesOf(ref, fileBytes));
+  auto kind = kindOf(ref, mapped);
   if (!kind)
     return tensorError(ref.file, translateBack(globals, it->first),
                        toString(kind.takeError()));
@@ -224,10 +231,11 @@ tokenQuantization(const Model &m, StringRef name, StringRef fileBytes) {
   return q;
 }
 
-Error setGgufQuantization(Model &m, StringRef fileBytes, bool mayBeMaster) {
+Error setGgufQuantization(Model &m, const gguf::MappedFile &mapped,
+                          bool mayBeMaster) {
   for (auto [name, to] : {std::pair("model.embed_tokens", &m.embedding),
                           std::pair("lm_head", &m.head)}) {
-    auto quant = tokenQuantization(m, name, fileBytes);
+    auto quant = tokenQuantization(m, name, mapped);
     if (!quant)
       return quant.takeError();
     *to = *quant;
@@ -251,7 +259,7 @@ Error setGgufQuantization(Model &m, StringRef fileBytes, bool mayBeMaster) {
                            "expected shape " +
                                shapeText({linear.rows, linear.cols}) +
                                ", found " + shapeText(ref.shape));
-      auto kind = ggufMatrixKind(ref, bytesOf(ref, fileBytes));
+      auto kind = kindOf(ref, mapped);
       if (!kind)
         return tensorError(ref.file, name, toString(kind.takeError()));
       if (kind->master && !mayBeMaster)

@@ -8,6 +8,7 @@
 
 #include "Model.h"
 #include "gguf/Gguf.h"
+#include "gguf/MappedFile.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace bitnetc {
@@ -19,7 +20,7 @@ llvm::Error addGgufTensors(Model &model, const gguf::File &file,
 
 /// Sets model.quant from what the matrices of the layers are. `mayBeMaster`:
 /// floats that are not ternary are master weights, not another kind of model.
-llvm::Error setGgufQuantization(Model &model, llvm::StringRef fileBytes,
+llvm::Error setGgufQuantization(Model &model, const gguf::MappedFile &mapped,
                                 bool mayBeMaster);
 
 } // namespace bitnetc

@@ -1,16 +1,17 @@
 //===- WeightReader.cpp - Tensor bytes as codes and floats ----------------===//
 //
-// Files are mapped on first use and stay mapped: only the pages of the tensor
-// at hand need to be in memory. What bytes mean is in WeightDecode.cpp and
-// GgufWeights.cpp.
+// Files are mapped on first use and stay mapped, but what was read is let go of
+// after each call: only the pages of the tensor at hand are in memory. What
+// bytes mean is in WeightDecode.cpp and GgufWeights.cpp.
 //
 //===----------------------------------------------------------------------===//
 #include "WeightReader.h"
 #include "GgufWeights.h"
 #include "WeightDecode.h"
+#include "gguf/MappedFile.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/Twine.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
@@ -22,7 +23,7 @@ namespace bitnetc {
 
 struct WeightReader::Impl {
   const Model &model;
-  std::map<std::string, sys::fs::mapped_file_region> files;
+  std::map<std::string, gguf::MappedFile> files;
 
   explicit Impl(const Model &model) : model(model) {}
 
@@ -41,36 +42,24 @@ struct WeightReader::Impl {
 
   Expected<const uint8_t *> bytes(const std::string &name,
                                   const TensorRef &ref) {
-    auto it = files.find(ref.file);
-    if (it == files.end()) {
-      auto region = map(ref.file);
-      if (!region)
-        return error(name, &ref, toString(region.takeError()));
-      it = files.emplace(ref.file, std::move(*region)).first;
+    auto [it, isNew] = files.try_emplace(ref.file);
+    std::string reason;
+    if (isNew && !it->second.open(ref.file, reason)) {
+      files.erase(it);
+      return error(name, &ref, reason);
     }
     // The file may have changed since its header was read.
-    if (ref.offset > it->second.size() ||
-        ref.bytes > it->second.size() - ref.offset)
+    const std::string_view view = it->second.bytes();
+    if (ref.offset > view.size() || ref.bytes > view.size() - ref.offset)
       return error(name, &ref, "lies outside the file");
-    return reinterpret_cast<const uint8_t *>(it->second.const_data()) +
-           ref.offset;
+    return reinterpret_cast<const uint8_t *>(view.data()) + ref.offset;
   }
 
-  static Expected<sys::fs::mapped_file_region> map(StringRef file) {
-    auto handle = sys::fs::openNativeFileForRead(file);
-    if (!handle)
-      return handle.takeError();
-    sys::fs::file_status status;
-    std::error_code code = sys::fs::status(*handle, status);
-    sys::fs::mapped_file_region region;
-    if (!code)
-      region = sys::fs::mapped_file_region(
-          *handle, sys::fs::mapped_file_region::readonly, status.getSize(), 0,
-          code);
-    sys::fs::closeFile(*handle);
-    if (code)
-      return errorCodeToError(code);
-    return region;
+  /// Lets go of the pages of all files. They stay in the system's cache, where
+  /// they do not count as memory of this process.
+  void release() {
+    for (auto &[name, file] : files)
+      file.release();
   }
 
   static uint64_t count(const TensorRef &ref) {
@@ -350,6 +339,7 @@ WeightReader::~WeightReader() = default;
 
 Expected<QuantizedMatrix> WeightReader::readLinear(StringRef name,
                                                    int64_t begin, int64_t end) {
+  scope_exit release([&] { impl->release(); });
   std::string weight = (name + ".weight").str();
   auto ref = impl->find(weight);
   if (!ref)
@@ -381,11 +371,13 @@ Expected<QuantizedMatrix> WeightReader::readLinear(StringRef name,
 }
 
 Expected<std::vector<float>> WeightReader::readFloat(StringRef tensor) {
+  scope_exit release([&] { impl->release(); });
   return impl->floats(tensor.str(), 0, UINT64_MAX);
 }
 
 Expected<std::vector<float>>
 WeightReader::readRows(StringRef tensor, int64_t begin, int64_t end) {
+  scope_exit release([&] { impl->release(); });
   std::string name = tensor.str();
   auto ref = impl->find(name);
   if (!ref)

@@ -15,6 +15,11 @@ MappedFile::~MappedFile() {
     munmap(const_cast<char *>(view.data()), view.size());
 }
 
+void MappedFile::release() const {
+  if (!view.empty())
+    madvise(const_cast<char *>(view.data()), view.size(), MADV_DONTNEED);
+}
+
 bool MappedFile::open(const std::string &path, std::string &error) {
   auto fail = [&](int fd) {
     error = std::string("cannot be read: ") + std::strerror(errno);

@@ -21,6 +21,8 @@ public:
   /// On failure returns false with the system's reason.
   bool open(const std::string &path, std::string &error);
   std::string_view bytes() const { return view; }
+  /// Lets go of the pages that were read; they are read again when needed.
+  void release() const;
 
 private:
   std::string_view view;

@@ -5,6 +5,7 @@
 import os
 import platform
 import shutil
+import subprocess
 
 import lit.formats
 
@@ -23,6 +24,7 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
 
 config.substitutions += [
     ("%examples", config.examples_dir),
+    ("%bench", os.path.join(config.source_dir, "test", "bench")),
     ("%e2e", os.path.join(config.source_dir, "test", "e2e")),
     ("%abi", os.path.join(config.source_dir, "runtime", "abi")),
     ("%shared", config.shared_data),
@@ -39,6 +41,14 @@ if machine == "x86_64" and shutil.which("qemu-x86_64-static"):
 
 if os.path.isdir(os.path.join(config.shared_data, "models")):
     config.available_features.add("shared-data")
+# Generators of large models need numpy, which Debian's own Python may have.
+for python in (config.python, "/usr/bin/python3"):
+    if os.path.exists(python) and subprocess.run(
+            [python, "-c", "import numpy"],
+            stderr=subprocess.DEVNULL).returncode == 0:
+        config.available_features.add("numpy")
+        config.substitutions.append(("%numpy_python", python))
+        break
 if shutil.which(config.c_compiler):
     config.available_features.add("c-compiler")
 
