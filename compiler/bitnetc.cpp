@@ -2,11 +2,13 @@
 
 #include "ConvertCommand.h"
 #include "Driver.h"
+#include "FrontCommand.h"
 #include "RenderCommand.h"
 #include "TokenizeCommand.h"
 
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
@@ -41,6 +43,8 @@ int main(int argc, char **argv) {
   llvm::install_fatal_error_handler(reportFatalError);
   const llvm::ArrayRef<const char *> arguments(const_cast<const char **>(argv),
                                                static_cast<size_t>(argc));
+  if (llvm::sys::path::filename(argv[0]) == "bitnet")
+    return bitnetc::runFront(arguments);
   struct {
     const char *name;
     int (*run)(const std::vector<std::string> &arguments);
