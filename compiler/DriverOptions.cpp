@@ -267,6 +267,7 @@ a model.json.
 Beside models:
 
   bitnetc convert PATH -o DIRECTORY         # any model as a model.json
+  bitnetc verify PATH PROGRAM               # is it the model, to the bit?
   bitnetc tokenize --tokenizer PATH         # texts to ids and back
   bitnetc render --tokenizer PATH           # chat messages to a prompt
 )";

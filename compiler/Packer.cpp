@@ -1,7 +1,8 @@
 //===- Packer.cpp - Writes the packed weights of a model ------------------===//
 //
 // PackedFile is a file that only grows and hashes what goes in; packInstance
-// puts codes and scales at the places that the record names.
+// puts codes and scales at the places that the record names. Instead of into a
+// file they can go into a comparison with one.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,18 +28,32 @@ using llvm::Error;
 //===----------------------------------------------------------------------===//
 
 namespace {
+/// Takes the packed weights from front to back.
+class Sink {
+public:
+  virtual ~Sink() = default;
+  virtual uint64_t position() const = 0;
+  virtual void append(Bytes bytes) = 0;
+
+  void padTo(uint64_t end) {
+    constexpr uint64_t kStep = 1 << 20;
+    while (position() < end)
+      append(Bytes(std::min(kStep, end - position())));
+  }
+};
+
 /// Hashing costs as much as reading and packing together, so it is done beside
 /// them, one block behind.
-class PackedFile {
+class PackedFile final : public Sink {
 public:
   PackedFile(StringRef path, uint64_t total, PackProgress progress,
              std::error_code &code)
       : stream(path, code), total(total), progress(progress) {}
-  ~PackedFile() { settle(); }
+  ~PackedFile() override { settle(); }
 
-  uint64_t position() const { return written; }
+  uint64_t position() const override { return written; }
 
-  void append(Bytes bytes) {
+  void append(Bytes bytes) override {
     settle();
     written += bytes.size();
     block = std::move(bytes);
@@ -47,12 +62,6 @@ public:
       stream.write(reinterpret_cast<const char *>(block.data()), block.size());
     });
     progress(written, total);
-  }
-
-  void padTo(uint64_t end) {
-    constexpr uint64_t kStep = 1 << 20;
-    while (written < end)
-      append(Bytes(std::min(kStep, end - written)));
   }
 
   Error finish(std::array<uint8_t, 32> &sha256) {
@@ -78,6 +87,28 @@ private:
   std::future<void> pending;
   uint64_t written = 0, total;
   PackProgress progress;
+};
+
+/// Finds the first byte that is another one in `packed`.
+class Comparison final : public Sink {
+public:
+  Comparison(ArrayRef<uint8_t> packed, uint64_t begin)
+      : packed(packed), at(begin) {}
+
+  uint64_t position() const override { return at; }
+
+  void append(Bytes bytes) override {
+    for (size_t i = 0; i < bytes.size() && !difference; ++i)
+      if (at + i >= packed.size() || packed[at + i] != bytes[i])
+        difference = at + i;
+    at += bytes.size();
+  }
+
+  std::optional<uint64_t> difference;
+
+private:
+  ArrayRef<uint8_t> packed;
+  uint64_t at;
 };
 } // namespace
 
@@ -142,7 +173,7 @@ static std::vector<Segment> segmentsOf(RecordOp record) {
 
 static Error packInstance(RecordOp record, ArrayRef<Segment> segments,
                           int64_t instance, const Model &model,
-                          WeightReader &reader, PackedFile &file) {
+                          WeightReader &reader, Sink &file) {
   uint64_t base = *record.getOffset() + instance * *record.getStride();
   // What was made with the other segment of its weight and waits for its turn.
   llvm::DenseMap<Operation *, std::vector<Bytes>> waitingCodes;
@@ -189,6 +220,34 @@ static Error packInstance(RecordOp record, ArrayRef<Segment> segments,
     return createStringError("record @" + record.getSymName() +
                              " is larger than its stride");
   return Error::success();
+}
+
+llvm::Expected<std::vector<PackedDifference>>
+bitnetc::comparePacked(ModuleOp module, const Model &model,
+                       WeightReader &reader, ArrayRef<uint8_t> packed) {
+  std::vector<PackedDifference> differences;
+  for (RecordOp record : module.getOps<RecordOp>()) {
+    std::vector<Segment> segments = segmentsOf(record);
+    for (int64_t i = 0; i < static_cast<int64_t>(record.getCount()); ++i) {
+      const uint64_t base = *record.getOffset() + i * *record.getStride();
+      Comparison comparison(packed, base);
+      if (Error error =
+              packInstance(record, segments, i, model, reader, comparison))
+        return error;
+      if (!comparison.difference)
+        continue;
+      const uint64_t place = *comparison.difference - base;
+      const Segment *found = &segments.front();
+      for (const Segment &segment : segments)
+        if (segment.offset <= place)
+          found = &segment;
+      differences.push_back(
+          {record.getSymName().str(), i,
+           WeightSource(found->weight, i, model, reader).name(),
+           found->isScales, place - found->offset});
+    }
+  }
+  return differences;
 }
 
 uint64_t bitnetc::packedSize(ModuleOp module) {

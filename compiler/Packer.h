@@ -32,6 +32,21 @@ llvm::Error packWeights(mlir::ModuleOp module, const Model &model,
                         WeightReader &reader, llvm::StringRef outputFile,
                         std::array<uint8_t, 32> &sha256, PackProgress progress);
 
+/// The first byte of a record's instance that is not what packWeights writes.
+struct PackedDifference {
+  std::string record; ///< "layer" or "globals"
+  int64_t instance;
+  std::string weight; ///< Its source, as "model.layers.3.mlp.up_proj".
+  bool isScales;
+  uint64_t byte; ///< Of its codes or scales.
+};
+
+/// Compares `packed`, the weights of a program, with what packWeights would
+/// write for `module`.
+llvm::Expected<std::vector<PackedDifference>>
+comparePacked(mlir::ModuleOp module, const Model &model, WeightReader &reader,
+              llvm::ArrayRef<uint8_t> packed);
+
 } // namespace bitnetc
 
 #endif // BITNETC_COMPILER_PACKER_H

@@ -25,13 +25,13 @@ WeightSource::WeightSource(WeightOp weight, int64_t instance,
     : weight(weight), model(model), reader(reader), layout(*weight.getLayout()),
       rows(weight.isMatrix() ? weight.getRows() : 1),
       cols(weight.isMatrix() ? weight.getCols() : weight.getRows()),
-      name(weight.getSource().str()) {
-  if (size_t place = name.find("{}"); place != std::string::npos)
-    name.replace(place, 2, std::to_string(instance));
+      tensor(weight.getSource().str()) {
+  if (size_t place = tensor.find("{}"); place != std::string::npos)
+    tensor.replace(place, 2, std::to_string(instance));
 }
 
 WeightSource::Scales WeightSource::pack(Sink sink) {
-  if (name == "@rope")
+  if (tensor == "@rope")
     return packRope(sink);
   switch (weight.getQuant()) {
   case WeightKind::Float:
@@ -46,7 +46,7 @@ WeightSource::Scales WeightSource::pack(Sink sink) {
 }
 
 llvm::Error WeightSource::error(const Twine &message) {
-  return llvm::createStringError(model.path + ": cannot pack \"" + name +
+  return llvm::createStringError(model.path + ": cannot pack \"" + tensor +
                                  "\": " + message);
 }
 
@@ -65,7 +65,7 @@ static constexpr int64_t kRowsAtATime = 1024;
 
 WeightSource::Scales WeightSource::packFloats(Sink sink) {
   if (!weight.isMatrix()) {
-    auto values = reader.readFloat(name);
+    auto values = reader.readFloat(tensor);
     if (!values)
       return values.takeError();
     if (static_cast<int64_t>(values->size()) != cols)
@@ -76,7 +76,7 @@ WeightSource::Scales WeightSource::packFloats(Sink sink) {
   }
   for (int64_t first = 0; first < rows; first += kRowsAtATime) {
     auto values =
-        reader.readRows(name, first, std::min(rows, first + kRowsAtATime));
+        reader.readRows(tensor, first, std::min(rows, first + kRowsAtATime));
     if (!values)
       return values.takeError();
     sink(padRows(*values));
@@ -106,7 +106,7 @@ WeightSource::Scales WeightSource::packInt8(Sink sink) {
   std::vector<int8_t> codes;
   for (int64_t first = 0; first < rows; first += kRowsAtATime) {
     int64_t count = std::min(rows - first, kRowsAtATime);
-    auto values = reader.readRows(name, first, first + count);
+    auto values = reader.readRows(tensor, first, first + count);
     if (!values)
       return values.takeError();
     if (static_cast<int64_t>(values->size()) != count * cols)
@@ -136,7 +136,7 @@ WeightSource::Scales WeightSource::packInt8(Sink sink) {
 /// Embeddings are read in parts: as codes they would be a byte an element. The
 /// linears of layers may share a mean and are read as a whole.
 WeightSource::Scales WeightSource::packLinear(Sink sink) {
-  auto source = quantizedSource(model, name);
+  auto source = quantizedSource(model, tensor);
   if (!source)
     return error("is not a linear of this model");
   const bool oneScale = source->quant.scale == ScaleKind::Tensor;
@@ -145,7 +145,7 @@ WeightSource::Scales WeightSource::packLinear(Sink sink) {
   std::vector<float> scales;
   for (int64_t first = 0; first < rows;) {
     int64_t count = parts ? std::min(rows - first, kRowsAtATime) : rows;
-    auto matrix = reader.readLinear(name, first, first + count);
+    auto matrix = reader.readLinear(tensor, first, first + count);
     if (!matrix)
       return matrix.takeError();
     if (matrix->rows != count || matrix->cols != cols)

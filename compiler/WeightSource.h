@@ -27,6 +27,9 @@ public:
   /// Hands the codes to `sink`, block by block, and returns the scales.
   Scales pack(Sink sink);
 
+  /// Of the tensor or linear.
+  const std::string &name() const { return tensor; }
+
 private:
   Scales packFloats(Sink sink);
   Scales packInt8(Sink sink);
@@ -40,7 +43,7 @@ private:
   WeightReader &reader;
   mlir::bitnet::Layout layout;
   int64_t rows, cols; ///< A vector is one row.
-  std::string name;   ///< Of the tensor or linear.
+  std::string tensor;
 };
 
 } // namespace bitnetc

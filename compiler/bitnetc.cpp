@@ -5,6 +5,7 @@
 #include "FrontCommand.h"
 #include "RenderCommand.h"
 #include "TokenizeCommand.h"
+#include "VerifyCommand.h"
 
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/InitLLVM.h"
@@ -50,7 +51,8 @@ int main(int argc, char **argv) {
     int (*run)(const std::vector<std::string> &arguments);
   } const commands[] = {{"convert", bitnetc::runConvert},
                         {"render", bitnetc::runRender},
-                        {"tokenize", bitnetc::runTokenize}};
+                        {"tokenize", bitnetc::runTokenize},
+                        {"verify", bitnetc::runVerify}};
   for (const auto &command : commands)
     if (argc > 1 && std::strcmp(argv[1], command.name) == 0)
       return command.run({argv + 2, argv + argc});

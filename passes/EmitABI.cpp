@@ -203,6 +203,8 @@ LLVM::LLVMFuncOp AbiEmitter::emitEntry(LLVM::LLVMFuncOp step) {
   at(Env::Thread) = LLVM::ZExtOp::create(b, loc, i64, block->getArgument(5));
   at(Env::Threads) = loadCount(team, offsetof(bitnet_team, num_threads));
   at(Env::Layer) = constant(i64, 0);
+  at(Env::Layers) =
+      loadCount(block->getArgument(0), offsetof(bitnet_model, num_layers));
   at(Env::Team) = team;
 
   SmallVector<Value> arguments;

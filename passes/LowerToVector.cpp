@@ -29,11 +29,13 @@ using namespace mlir;
 using namespace mlir::bitnet;
 
 /// before: %h1 = bitnet.repeat @layer_step(%h0) times 30
-/// after:  scf.for %i = %c0 to %c30 step %c1 {
+/// after:  scf.for %i = %c0 to %layers step %c1 {
 ///           func.call @layer_step(…, %i, …)
 ///         }
+/// The number of layers is the descriptor's, 30, unless the caller asks for the
+/// hidden state after fewer.
 static void lowerRepeat(Emitter &e, RepeatOp op) {
-  e.loop(e.index(0), e.index(op.getCount()), 1, [&](Value i) {
+  e.loop(e.index(0), e.get(Env::Layers), 1, [&](Value i) {
     SmallVector<Value> arguments(e.environment());
     arguments[static_cast<unsigned>(Env::Layer)] = i;
     func::CallOp::create(e.b, e.loc, op.getCallee(), TypeRange{}, arguments);

@@ -12,7 +12,7 @@ namespace bitnet {
 namespace {
 struct EvalArguments {
   std::string textFile, idsFile;
-  int64_t threads = 0, chunk = 0, top = 0, context = 0;
+  int64_t threads = 0, chunk = 0, top = 0, context = 0, layers = -1;
   bool json = false, hash = false, noBos = false;
 };
 } // namespace
@@ -105,6 +105,10 @@ int evalCommand(const bitnet_model &model, const std::string &program,
   options.value("--chunk", arguments.chunk, "N",
                 "tokens per step; the results do not depend on it", 1,
                 INT32_MAX);
+  options.value("--layers", arguments.layers, "N",
+                "run the first N layers only: the head then sees what they "
+                "made",
+                0, model.num_layers);
   options.value("-c, --ctx", arguments.context, "N",
                 "context length in tokens; default: all the model has", 1,
                 model.max_position);
@@ -137,7 +141,10 @@ int evalCommand(const bitnet_model &model, const std::string &program,
           : static_cast<uint32_t>(std::clamp<uint64_t>(
                 logitsBytes / (uint64_t{model.logits_stride} * 4 + 1), 16,
                 256));
-  auto session = Session::create(model, sessionOptions, &error);
+  bitnet_model shortened = model;
+  if (arguments.layers >= 0)
+    shortened.num_layers = static_cast<uint32_t>(arguments.layers);
+  auto session = Session::create(shortened, sessionOptions, &error);
   if (!session)
     return fail(error);
   EvalResult result;

@@ -36,8 +36,9 @@ enum class Env : unsigned {
   MaxTokens, ///< capacity of the workspace
   Thread,
   Threads,
-  Layer, ///< instance of the layer's record
-  Team,  ///< !llvm.ptr, bitnet_team
+  Layer,  ///< instance of the layer's record
+  Layers, ///< how many of them a step runs
+  Team,   ///< !llvm.ptr, bitnet_team
   Count
 };
 

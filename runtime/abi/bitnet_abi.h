@@ -145,7 +145,9 @@ typedef struct bitnet_model {
   uint32_t vocab_size;
   uint32_t hidden_size;
   uint32_t intermediate_size;
-  uint32_t num_layers;
+  uint32_t num_layers; /* that step runs; with a copy of this descriptor that
+                          has fewer, logits are of the hidden state after
+                          those: for comparisons with a reference */
   uint32_t num_heads;
   uint32_t num_kv_heads;
   uint32_t head_dim;

@@ -3,7 +3,7 @@
 arguments, in one of the forms that checkpoints have: names, dtypes, packing and
 config keys are those of that form. It says nothing sensible.
 
-usage: make_hf.py FORM DIRECTORY
+usage: make_hf.py FORM DIRECTORY [SEED]
 """
 import json
 import os
@@ -305,6 +305,8 @@ def tensors(form):
 
 def main():
     form, directory = FORMS[sys.argv[1]], sys.argv[2]
+    if len(sys.argv) > 3:
+        rng.seed(int(sys.argv[3]))
     os.makedirs(directory, exist_ok=True)
     header, data = {}, b""
     for name, (dtype, shape, part) in tensors(form):

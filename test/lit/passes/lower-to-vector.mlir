@@ -3,7 +3,8 @@
 
 // One call for all layers; the instance is an argument.
 // CHECK-LABEL: func.func @step
-// CHECK: scf.for %[[LAYER:.*]] = %c0 to %c2 step %c1
+// CHECK-SAME: %[[LAYERS:[a-z0-9]+]]: index, %{{[a-z0-9]+}}: !llvm.ptr)
+// CHECK: scf.for %[[LAYER:.*]] = %c0 to %[[LAYERS]] step %c1
 // CHECK: func.call @layer_step({{.*}}%[[LAYER]]
 
 // CHECK-LABEL: func.func private @layer_step
