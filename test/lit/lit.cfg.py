@@ -39,6 +39,8 @@ if machine == "aarch64" or shutil.which("qemu-aarch64-static"):
 if machine == "x86_64" and shutil.which("qemu-x86_64-static"):
     config.available_features.add("emulate-x86_64")
 
+if config.sanitized:
+    config.available_features.add("sanitized")
 if os.path.isdir(os.path.join(config.shared_data, "models")):
     config.available_features.add("shared-data")
 # Generators of large models need numpy, which Debian's own Python may have.
