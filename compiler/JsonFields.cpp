@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "JsonFields.h"
+#include "compiler/tokenizer/CheckedJson.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -21,67 +22,16 @@ Error fileError(StringRef file, const Twine &message) {
 /// Deeper documents are refused: copies, comparisons and printing recurse.
 static constexpr int maxDepth = 100;
 
-namespace {
-/// Reads once ahead for what the library's own tree does not tell: depth, and
-/// keys that are there twice. (Its callback for that takes quadratic time for
-/// objects in an object.) Syntax errors are left to the second reading.
-struct Precheck : nlohmann::json_sax<Json> {
-  std::vector<std::set<std::string>> keys;
-  int depth = 0;
-  bool tooDeep = false;
-  std::string duplicate;
-
-  bool enter() { return !(tooDeep = ++depth > maxDepth); }
-  bool start_object(size_t) override {
-    keys.emplace_back();
-    return enter();
-  }
-  bool end_object() override {
-    keys.pop_back();
-    --depth;
-    return true;
-  }
-  bool start_array(size_t) override { return enter(); }
-  bool end_array() override {
-    --depth;
-    return true;
-  }
-  bool key(std::string &key) override {
-    if (!keys.back().insert(key).second && duplicate.empty())
-      duplicate = key;
-    return true;
-  }
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(int64_t) override { return true; }
-  bool number_unsigned(uint64_t) override { return true; }
-  bool number_float(double, const std::string &) override { return true; }
-  bool string(std::string &) override { return true; }
-  bool binary(Json::binary_t &) override { return true; }
-  bool parse_error(size_t, const std::string &,
-                   const nlohmann::detail::exception &) override {
-    return false;
-  }
-};
-} // namespace
-
 Expected<Json> parseJson(StringRef text, StringRef file) {
-  struct TooDeep {};
-  Precheck check;
   try {
-    Json::sax_parse(text.begin(), text.end(), &check);
-    if (check.tooDeep)
-      throw TooDeep();
-    Json document = Json::parse(text.begin(), text.end());
-    if (!check.duplicate.empty())
-      return fileError(file, "\"" + check.duplicate +
-                                 "\" appears twice in one object");
-    return document;
+    return parseChecked({text.data(), text.size()}, maxDepth);
   } catch (const Json::exception &e) {
     // "[json.exception.parse_error.101] parse error at line 1, column 5: ..."
     StringRef what = e.what();
     return fileError(file, "not valid JSON: " + what.split("] ").second);
-  } catch (TooDeep) {
+  } catch (const JsonKeyTwice &twice) {
+    return fileError(file, "\"" + twice.key + "\" appears twice in one object");
+  } catch (JsonTooDeep) {
     return fileError(file, "the JSON is nested deeper than " + Twine(maxDepth) +
                                " levels");
   }

@@ -164,7 +164,7 @@ def complaint(result, folder, sanitized, most):
 
 
 def main():
-    kind, bitnetc = sys.argv[1:3]
+    kind, bitnetc = sys.argv[1], os.path.abspath(sys.argv[2])
     sanitized = "--sanitized" in sys.argv
     only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
     count, failures, slowest, largest = 0, [], (0, ""), (0, "")
