@@ -24,7 +24,9 @@ struct Form {
   char letter;
   std::string_view alone, inClass; ///< inClass empty: cannot be said there.
 };
-#define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+// The single numbers are of Latin-1, for which Oniguruma has a table of its
+// own.
+#define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\xB2\\xB3\\xB9\\xBC-\\xBE"
 constexpr Form forms[] = {
     {'s', "\\p{White_Space}", "\\p{White_Space}"},
     {'S', "\\P{White_Space}", "\\P{White_Space}"},

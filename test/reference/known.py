@@ -4,6 +4,7 @@ Each rule gives its reason, which the tests print with how often it was needed.
 import functools
 import json
 import re
+import unicodedata
 
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
@@ -40,7 +41,26 @@ def has_broken_run(ids, by_id):
     return False
 
 
+@functools.lru_cache(None)
+def has_charsmap(tokenizer):
+    if not tokenizer.endswith(".json"):
+        return False
+    with open(tokenizer, encoding="utf-8") as file:
+        return '"Precompiled"' in file.read()
+
+
 def encoding(tokenizer, text, theirs, ours):
+    if has_charsmap(tokenizer) and any(
+            unicodedata.category(c)[0] == "M" or "\u1100" <= c < "\u1200"
+            or c in "\u200d\uff9e\uff9f" for c in text):
+        return ("a charsmap on several characters in one: Hugging Face's "
+                "library replaces all by the shortest match (\"Yes, this seems "
+                "broken\", says its source), a program by the longest, as "
+                "SentencePiece does, for which the map was made")
+    if tokenizer.endswith(".json") and any(
+            unicodedata.category(c) == "Cn" for c in text):
+        return ("a character of Unicode 15 or 16: Debian's PCRE2 and this "
+                "Python know Unicode 14")
     return None
 
 

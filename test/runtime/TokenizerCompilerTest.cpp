@@ -122,8 +122,9 @@ TEST(TokenizerPatterns, SplitAtWhatTheyMean) {
   using Ids = std::vector<int32_t>;
   // U+180E is no white space any more.
   EXPECT_EQ(pieces("\\s", "Removed", "a\u180Eb a"), (Ids{1, 0, 2, 1}));
-  // A number that is no digit is no part of a word, a mark is.
-  EXPECT_EQ(pieces("\\w", "Removed", "½a\u0301٣"), (Ids{0}));
+  // A number that is no digit is no part of a word, but those of Latin-1 are; a
+  // mark is.
+  EXPECT_EQ(pieces("\\w", "Removed", "⅓½a\u0301٣Ⓐ"), (Ids{0}));
   // Matches without text part what is around them.
   EXPECT_EQ(pieces("(?=b)", "Isolated", "ab"), (Ids{1, 2}));
   EXPECT_EQ(pieces("(?=b)", "Contiguous", "ab"), (Ids{1, 2}));
@@ -137,6 +138,8 @@ TEST_F(TokenizerCompiler, NamesTheField) {
       {"", "it is not valid JSON: line 1, byte 0"},
       {"{\n\"a\"", "it is not valid JSON: line 2, byte 5"},
       {"[]", "it is not a JSON object"},
+      {R"({"model": {"type": "BPE", "vocab": {"a": 0, "b": 0}}})",
+       "field \"model.vocab\" gives id 0 to two tokens"},
       {R"({"a": {"b": 1, "b": 2}})", "\"b\" is there twice in one object"},
       {R"({"normalizer": {"type": "Precompiled",
            "precompiled_charsmap": "//8="}})",
