@@ -76,8 +76,9 @@ private:
   Error eachBlock(const std::string &name, const TensorRef &ref,
                   function_ref<Error(ArrayRef<float>)> use);
   Error write(const Entry &entry, raw_fd_ostream &out);
-  Error copy(const std::string &name, const TensorRef &ref,
-             raw_fd_ostream &out);
+  Error copyBytes(const std::string &name, const TensorRef &ref,
+                  raw_fd_ostream &out);
+  Error writeMatrix(StringRef name, raw_fd_ostream &out);
   void put(raw_fd_ostream &out, ArrayRef<uint8_t> bytes) {
     out.write(reinterpret_cast<const char *>(bytes.data()), bytes.size());
     progress(done += bytes.size(), total);
@@ -127,29 +128,33 @@ Expected<DType> TensorWriter::narrowest(const std::string &name,
 }
 
 Error TensorWriter::plan() {
-  const Quantization &q = model.quant;
   std::set<std::string> skipped(model.unusedTensors.begin(),
                                 model.unusedTensors.end());
-  if (q.packing == Packing::Gguf)
-    for (int64_t i = 0; i < model.numLayers; ++i)
-      for (const LinearShape &l : layerLinears(model)) {
-        std::string name = layerName(i, l.name);
-        skipped.insert(name + ".weight");
-        skipped.insert(name + ".weight_scale");
-        const bool bits = q.weight == WeightQuant::Binary;
-        entries.push_back(
-            {name + ".weight",
-             Entry::Matrix,
-             DType::U8,
-             {bits ? l.rows : (l.rows + 3) / 4, bits ? l.cols / 8 : l.cols}});
-        std::vector<int64_t> shape = {1};
-        if (q.scale == ScaleKind::Row)
-          shape = {l.rows};
-        if (q.scale == ScaleKind::Group)
-          shape = {l.rows, l.cols / q.group};
-        entries.push_back({name + ".weight_scale", Entry::Scales,
-                           q.halfScales ? DType::F16 : DType::F32, shape});
-      }
+  std::vector<std::string> matrices = {"model.embed_tokens"};
+  if (!model.tiedHead)
+    matrices.push_back("lm_head");
+  for (int64_t i = 0; i < model.numLayers; ++i)
+    for (const LinearShape &l : layerLinears(model))
+      matrices.push_back(layerName(i, l.name));
+  for (const std::string &name : matrices) {
+    auto source = quantizedSource(model, name);
+    if (!source || source->quant.packing != Packing::Gguf)
+      continue;
+    const Quantization &q = source->quant;
+    skipped.insert(name + ".weight");
+    skipped.insert(name + ".weight_scale");
+    std::vector<int64_t> shape = {(source->rows + 3) / 4, source->cols};
+    if (q.weight == WeightQuant::Binary)
+      shape = {source->rows, source->cols / 8};
+    entries.push_back({name + ".weight", Entry::Matrix, DType::U8, shape});
+    shape = {1};
+    if (q.scale == ScaleKind::Row)
+      shape = {source->rows};
+    if (q.scale == ScaleKind::Group)
+      shape = {source->rows, source->cols / q.group};
+    entries.push_back({name + ".weight_scale", Entry::Scales,
+                       q.halfScales ? DType::F16 : DType::F32, shape});
+  }
   for (const auto &[name, ref] : model.tensors) {
     if (skipped.count(name))
       continue;
@@ -167,8 +172,8 @@ Error TensorWriter::plan() {
   return Error::success();
 }
 
-Error TensorWriter::copy(const std::string &name, const TensorRef &ref,
-                         raw_fd_ostream &out) {
+Error TensorWriter::copyBytes(const std::string &name, const TensorRef &ref,
+                              raw_fd_ostream &out) {
   auto fail = [&](const Twine &message) {
     return fileError(ref.file, "tensor \"" + name + "\": " + message);
   };
@@ -193,26 +198,67 @@ Error TensorWriter::copy(const std::string &name, const TensorRef &ref,
   return Error::success();
 }
 
+/// Linears of layers may share a mean and are read as a whole; the codes of an
+/// embedding would be a byte an element, so that it is read in parts. A part of
+/// Hugging Face's packing has rows of each of the four slices.
+Error TensorWriter::writeMatrix(StringRef name, raw_fd_ostream &out) {
+  const QuantizedSource source = *quantizedSource(model, name);
+  const bool bits = source.quant.weight == WeightQuant::Binary;
+  if (name.starts_with("model.layers.")) {
+    auto matrix = reader.readLinear(name);
+    if (!matrix)
+      return matrix.takeError();
+    put(out, bits ? encodeBits(*matrix) : encode2Bit(*matrix));
+    scales = std::move(matrix->scale);
+    return Error::success();
+  }
+  const int64_t slices = bits ? 1 : 4;
+  const int64_t slice = (source.rows + slices - 1) / slices;
+  const bool oneScale = source.quant.scale == ScaleKind::Tensor;
+  const int64_t groups = source.quant.scale == ScaleKind::Group
+                             ? source.cols / source.quant.group
+                             : 1;
+  scales.assign(oneScale ? 0 : size_t(source.rows * groups), 0);
+  for (int64_t first = 0; first < slice; first += kRowsAtATime) {
+    const int64_t count = std::min(slice - first, kRowsAtATime);
+    QuantizedMatrix part;
+    part.rows = slices * count;
+    part.cols = source.cols;
+    part.codes.resize(size_t(part.rows * part.cols));
+    for (int64_t i = 0; i < slices; ++i) {
+      const int64_t begin = std::min(source.rows, i * slice + first);
+      const int64_t end = std::min(source.rows, i * slice + first + count);
+      if (begin == end)
+        continue; // The last slice is shorter.
+      auto matrix = reader.readLinear(name, begin, end);
+      if (!matrix)
+        return matrix.takeError();
+      llvm::copy(matrix->codes, part.codes.begin() + i * count * part.cols);
+      // A part of zeros does not know the scale of the matrix.
+      if (oneScale && !scales.empty() && scales[0] != 0)
+        continue;
+      if (oneScale)
+        scales = matrix->scale;
+      else
+        llvm::copy(matrix->scale, scales.begin() + begin * groups);
+    }
+    put(out, bits ? encodeBits(part) : encode2Bit(part));
+  }
+  return Error::success();
+}
+
 Error TensorWriter::write(const Entry &entry, raw_fd_ostream &out) {
   switch (entry.source) {
   case Entry::Bytes:
-    return copy(entry.name, model.tensors.at(entry.name), out);
+    return copyBytes(entry.name, model.tensors.at(entry.name), out);
   case Entry::Floats:
     return eachBlock(entry.name, model.tensors.at(entry.name),
                      [&](ArrayRef<float> values) {
                        put(out, narrow(values, entry.dtype));
                        return Error::success();
                      });
-  case Entry::Matrix: {
-    auto matrix =
-        reader.readLinear(StringRef(entry.name).drop_back(strlen(".weight")));
-    if (!matrix)
-      return matrix.takeError();
-    put(out, model.quant.weight == WeightQuant::Binary ? encodeBits(*matrix)
-                                                       : encode2Bit(*matrix));
-    scales = std::move(matrix->scale);
-    return Error::success();
-  }
+  case Entry::Matrix:
+    return writeMatrix(StringRef(entry.name).drop_back(strlen(".weight")), out);
   case Entry::Scales:
     put(out, narrow(scales, entry.dtype));
     return Error::success();
@@ -327,10 +373,6 @@ static Expected<std::string> writeTokenizer(const Model &model,
 Error writeModelDirectory(const Model &model, StringRef directory,
                           const ConvertOptions &options,
                           function_ref<void(uint64_t, uint64_t)> progress) {
-  if (StringRef missing = missingFromModelJson(model); !missing.empty())
-    return fileError(model.path, "cannot be converted: it has " + missing +
-                                     ", which model.json cannot describe; "
-                                     "compile it directly");
   std::vector<std::string> tensors = {"model.safetensors"};
   std::string tokenizer;
   if (options.link) {

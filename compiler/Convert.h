@@ -26,9 +26,6 @@ writeModelDirectory(const Model &model, llvm::StringRef directory,
                     const ConvertOptions &options,
                     llvm::function_ref<void(uint64_t, uint64_t)> progress);
 
-/// What `model` has that model.json has no words for; empty if it has all.
-llvm::StringRef missingFromModelJson(const Model &model);
-
 /// The text of the model.json. `tensors` and the two others are file names;
 /// empty ones are left out. (In ModelJsonWriter.cpp.)
 std::string modelJsonText(const Model &model,

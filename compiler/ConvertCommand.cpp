@@ -3,6 +3,7 @@
 #include "ConvertCommand.h"
 #include "Convert.h"
 #include "Driver.h"
+#include "DriverOptions.h"
 #include "DriverOutput.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/raw_ostream.h"
@@ -22,6 +23,7 @@ compiles to the very program that PATH compiles to: no weight is rounded.
 
   -o, --output DIRECTORY  where to; it must not exist or be empty
                           (also --output-dir)
+  --i2s-layout=KIND       of I2_S tensors, as for compiling
   --model-id PATH         the model, instead of PATH
   --link                  point at the original safetensors and tokenizer
                           instead of copying them; they must stay in place
@@ -36,6 +38,7 @@ namespace {
 struct Settings {
   std::string path, output;
   ConvertOptions options;
+  ImportOptions import;
   bool verbose = false, quiet = false;
 };
 } // namespace
@@ -76,6 +79,11 @@ static int parse(const std::vector<std::string> &arguments,
       continue;
     }
     auto [name, value] = argument.split('=');
+    if (name == "--i2s-layout") {
+      if (Error error = setI2SLayout(settings.import, value))
+        return report(llvm::toString(std::move(error)) + explains, kBadUsage);
+      continue;
+    }
     const Option *found = nullptr;
     for (const Option &option : options)
       if (option.name == name)
@@ -104,7 +112,7 @@ static int parse(const std::vector<std::string> &arguments,
 static Error convert(const Settings &settings) {
   Progress progress(settings.verbose, settings.quiet);
   progress.begin("reading the model");
-  auto model = importModel(settings.path);
+  auto model = importModel(settings.path, settings.import);
   if (!model)
     return model.takeError();
   for (const std::string &name : model->unusedTensors)

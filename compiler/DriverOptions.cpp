@@ -85,18 +85,22 @@ static Error setPrefix(DriverOptions &options, StringRef value) {
   return Error::success();
 }
 
-static Error setI2SLayout(DriverOptions &options, StringRef value) {
+Error bitnetc::setI2SLayout(ImportOptions &options, StringRef value) {
   static constexpr std::pair<StringRef, gguf::I2SLayout> layouts[] = {
       {"128", gguf::I2SLayout::Blocks128},
       {"64", gguf::I2SLayout::Blocks64},
       {"rows", gguf::I2SLayout::Rows}};
   for (auto [name, layout] : layouts)
     if (name == value) {
-      options.import.i2sLayout = layout;
+      options.i2sLayout = layout;
       return Error::success();
     }
   return createStringError("unknown I2_S layout '" + value +
                            "'; known are 128, 64 and rows");
+}
+
+static Error setI2SLayout(DriverOptions &options, StringRef value) {
+  return setI2SLayout(options.import, value);
 }
 
 static Error setHeadScreen(DriverOptions &options, StringRef value) {

@@ -39,6 +39,9 @@ struct DriverOptions {
 llvm::Expected<DriverOptions>
 parseOptions(llvm::ArrayRef<const char *> arguments);
 
+/// Sets what --i2s-layout= says.
+llvm::Error setI2SLayout(ImportOptions &options, llvm::StringRef value);
+
 void printHelp(llvm::raw_ostream &os);
 void printVersion(llvm::raw_ostream &os);
 

@@ -30,6 +30,7 @@ struct Files {
   std::string tokenizer, chatTemplate;
   std::optional<RopeScaling> scaling;
   std::vector<double> invFreq;
+  double magnitude = 1;
 };
 
 template <typename E, size_t N>
@@ -64,6 +65,8 @@ void readFeatures(JsonFields &f, Model &m, Files &files) {
   m.linearLayerNorm = choose(subNorms, "linears_kind", normKinds,
                              std::optional(NormKind::RMS)) == NormKind::Layer;
   m.linearNormGain = subNorms.boolean("linears_gain", true);
+  m.headInputNorm = subNorms.boolean("head", false);
+  m.headInputNormEps = float(subNorms.number("head_eps", 0, 1, 1e-6));
   m.activation = f.choice("hidden_act", activationChoices());
   m.gatedFFN = f.boolean("gated_ffn");
   JsonFields rope = f.object("rope");
@@ -77,20 +80,21 @@ void readFeatures(JsonFields &f, Model &m, Files &files) {
   if (scaled)
     files.scaling = readRopeScaling(scaling, kind, m.maxPosition);
   files.invFreq = rope.numbers("inv_freq", 0, 1e12);
+  files.magnitude = rope.number("magnitude", 1e-6, 1e6, 1);
+  const int64_t frequencies = m.rope == RopeKind::None ? 0 : m.headDim / 2;
   if (!files.invFreq.empty() && scaled)
     rope.fail("inv_freq", "stands in place of scaling; both are there");
-  if (!files.invFreq.empty() &&
-      (m.rope == RopeKind::None ||
-       int64_t(files.invFreq.size()) != m.headDim / 2))
-    rope.fail("inv_freq",
-              "expected " +
-                  Twine(m.rope == RopeKind::None ? 0 : m.headDim / 2) +
-                  " frequencies, found " + Twine(files.invFreq.size()));
+  if (files.invFreq.empty() && files.magnitude != 1)
+    rope.fail("magnitude", "is for \"inv_freq\" only");
+  if (!files.invFreq.empty() && int64_t(files.invFreq.size()) != frequencies)
+    rope.fail("inv_freq", "expected " + Twine(frequencies) +
+                              " frequencies, found " +
+                              Twine(files.invFreq.size()));
   m.tiedHead = f.boolean("tie_word_embeddings");
   choose(f, "kv_cache", cacheForms, std::optional(Word::Only));
 }
 
-Quantization readQuantizer(JsonFields &q) {
+Quantization readQuantizer(JsonFields &q, bool &shiftedGate) {
   Quantization quant;
   quant.weight = choose(q, "weight", weightQuants);
   quant.input = choose(q, "activation", inputQuants);
@@ -102,6 +106,7 @@ Quantization readQuantizer(JsonFields &q) {
   quant.overColumns = q.boolean("scale_over_columns", false);
   quant.packing = choose(q, "packing", packings);
   quant.centred = q.boolean("centred", false);
+  shiftedGate = q.boolean("shifted_gate", false);
 
   struct Rule {
     bool broken;
@@ -143,10 +148,19 @@ Quantization readQuantizer(JsonFields &q) {
 
 void readQuantization(JsonFields &f, Model &m) {
   JsonFields q = f.object("quantization");
-  m.quant = readQuantizer(q);
-  m.shiftedGate = q.boolean("shifted_gate", false);
+  m.quant = readQuantizer(q, m.shiftedGate);
   if (m.shiftedGate && (m.quant.input != InputQuant::Int8 || !m.gatedFFN))
     q.fail("shifted_gate", "is for \"int8\" activations of a gated_ffn only");
+  for (auto [name, to] : {std::pair("embedding_quantization", &m.embedding),
+                          std::pair("head_quantization", &m.head)}) {
+    const bool given = f.has(name);
+    JsonFields own = f.object(name, /*required=*/false);
+    bool shifted = false;
+    if (given)
+      *to = readQuantizer(own, shifted);
+    if (shifted)
+      own.fail("shifted_gate", "is for the linears of layers only");
+  }
 }
 
 void readTokens(JsonFields &f, Model &m, Files &files) {
@@ -191,10 +205,13 @@ std::string beside(StringRef file, StringRef name) {
 } // namespace
 
 std::vector<AcceptedField> modelJsonFields() {
-  // With a scaling of each kind present, so that its fields are asked for.
+  // With a scaling of each kind and all quantisers present, so that its fields
+  // are asked for.
   std::vector<AcceptedField> all;
   for (const Choice<RopeScaling::Kind> &kind : scalingTypes) {
-    Json document = {{"rope", {{"scaling", {{"rope_type", kind.word.str()}}}}}};
+    Json document = {{"rope", {{"scaling", {{"rope_type", kind.word.str()}}}}},
+                     {"embedding_quantization", Json::object()},
+                     {"head_quantization", Json::object()}};
     JsonFields fields(document, "", JsonFields::Mode::Strict);
     Model model;
     readFields(fields, model);
@@ -215,8 +232,10 @@ Expected<Model> readModelJson(StringRef file) {
     return error;
 
   setRopeFrequencies(model, files.scaling);
-  if (!files.invFreq.empty())
+  if (!files.invFreq.empty()) {
     model.ropeInvFreq.assign(files.invFreq.begin(), files.invFreq.end());
+    model.ropeMagnitude = float(files.magnitude);
+  }
   for (const std::string &name : files.tensors)
     if (Error error = addSafetensors(model, beside(file, name)))
       return error;

@@ -34,27 +34,24 @@ double shortest(float value) {
   return float(number) == value ? number : double(value);
 }
 
-std::string normKind(bool layerNorm) {
-  return word(normKinds, layerNorm ? NormKind::Layer : NormKind::RMS);
-}
-
 Ordered ropeJson(const Model &m) {
   Ordered rope = {{"kind", word(ropeKinds, m.rope)}};
   if (m.rope == RopeKind::None)
     return rope;
   Model plain = m;
   setRopeFrequencies(plain, std::nullopt);
-  if (plain.ropeInvFreq == m.ropeInvFreq) {
+  if (plain.ropeInvFreq == m.ropeInvFreq && m.ropeMagnitude == 1) {
     rope["theta"] = m.ropeTheta;
     return rope;
   }
   for (float frequency : m.ropeInvFreq)
     rope["inv_freq"].push_back(shortest(frequency));
+  if (m.ropeMagnitude != 1)
+    rope["magnitude"] = shortest(m.ropeMagnitude);
   return rope;
 }
 
-Ordered quantizationJson(const Model &m) {
-  const Quantization &q = m.quant;
+Ordered quantizationJson(const Quantization &q) {
   Packing packing = q.packing;
   if (packing == Packing::Gguf)
     packing = q.weight == WeightQuant::Binary ? Packing::Bits : Packing::HF2Bit;
@@ -71,21 +68,13 @@ Ordered quantizationJson(const Model &m) {
     json["scale_over_columns"] = true;
   if (q.centred)
     json["centred"] = true;
-  if (m.shiftedGate)
-    json["shifted_gate"] = true;
   return json;
 }
-} // namespace
 
-StringRef missingFromModelJson(const Model &m) {
-  if (m.embedding || m.head)
-    return "an embedding or a head of few bits";
-  if (m.headInputNorm)
-    return "a norm before the head's own";
-  if (m.ropeMagnitude != 1)
-    return "a rope scaling that changes magnitudes (YaRN)";
-  return "";
+std::string normKind(bool layerNorm) {
+  return word(normKinds, layerNorm ? NormKind::Layer : NormKind::RMS);
 }
+} // namespace
 
 std::string modelJsonText(const Model &m,
                           const std::vector<std::string> &tensors,
@@ -117,13 +106,21 @@ std::string modelJsonText(const Model &m,
                     {"linears", m.linearNorm},
                     {"linears_eps", shortest(m.linearNormEps)},
                     {"linears_kind", normKind(m.linearLayerNorm)},
-                    {"linears_gain", m.linearNormGain}}},
+                    {"linears_gain", m.linearNormGain},
+                    {"head", m.headInputNorm},
+                    {"head_eps", shortest(m.headInputNormEps)}}},
                   {"hidden_act", act},
                   {"gated_ffn", m.gatedFFN},
                   {"rope", ropeJson(m)},
                   {"tie_word_embeddings", m.tiedHead},
-                  {"quantization", quantizationJson(m)},
+                  {"quantization", quantizationJson(m.quant)},
                   {"tensors", tensors}};
+  if (m.shiftedGate)
+    json["quantization"]["shifted_gate"] = true;
+  if (m.embedding)
+    json["embedding_quantization"] = quantizationJson(*m.embedding);
+  if (m.head && !m.tiedHead)
+    json["head_quantization"] = quantizationJson(*m.head);
   if (!tokenizer.empty())
     json["tokenizer"] = tokenizer.str();
   if (!chatTemplate.empty())

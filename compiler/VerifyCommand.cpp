@@ -50,6 +50,7 @@ the weight. The interpreter is slow: seconds a token for a 2B model.
   --tokens=IDS   token ids to compare on: 1,2,3 (default: eight of the
                  vocabulary)
   --text=TEXT    the tokens of this text
+  --i2s-layout=KIND  of I2_S tensors, as for compiling
   -v, --verbose  print every comparison
   -q, --quiet    no progress on a terminal
 
@@ -62,6 +63,7 @@ example:
 namespace {
 struct Settings {
   std::string model, program, tokens, text;
+  ImportOptions import;
   bool hasText = false, verbose = false, quiet = false;
 };
 
@@ -193,6 +195,9 @@ static int parse(const std::vector<std::string> &arguments,
       settings.quiet = true;
     } else if (argument.consume_front("--tokens=")) {
       settings.tokens = argument.str();
+    } else if (argument.consume_front("--i2s-layout=")) {
+      if (Error error = setI2SLayout(settings.import, argument))
+        return report(llvm::toString(std::move(error)) + explains, kBadUsage);
     } else if (argument.consume_front("--text=")) {
       settings.text = argument.str();
       settings.hasText = true;
@@ -339,7 +344,7 @@ explain(const Model &model, const Program &program, int64_t layer) {
 static Error verify(const Settings &settings) {
   Progress progress(settings.verbose, settings.quiet);
   progress.begin("reading the model");
-  auto model = importModel(settings.model);
+  auto model = importModel(settings.model, settings.import);
   if (!model)
     return model.takeError();
   Program program(settings.program);

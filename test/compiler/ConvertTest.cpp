@@ -74,6 +74,7 @@ TEST(Convert, EveryFieldReadsBack) {
   m.normEps = 1e-5f;
   m.linearNormEps = 3e-7f;
   m.ropeInvFreq[1] *= 1.0000001f;
+  m.ropeMagnitude = 1.1386294f;
   m.bosToken = -1;
   m.eosTokens = {1, 2};
   m.templateTokens = {{"bos_token", "<s>"}, {"pad_token", ""}};
@@ -87,6 +88,7 @@ TEST(Convert, EveryFieldReadsBack) {
   EXPECT_EQ(back.normEps, m.normEps);
   EXPECT_EQ(back.linearNormEps, m.linearNormEps);
   EXPECT_EQ(back.ropeInvFreq, m.ropeInvFreq);
+  EXPECT_EQ(back.ropeMagnitude, m.ropeMagnitude);
   EXPECT_EQ(back.bosToken, -1);
   EXPECT_EQ(back.eosTokens, m.eosTokens);
   EXPECT_EQ(back.templateTokens, m.templateTokens);

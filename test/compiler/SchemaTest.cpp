@@ -16,9 +16,25 @@ using bitnetc::test::TempDir;
 
 namespace {
 
+/// Puts what "$ref" points at in its place, beside the description.
+void resolve(Json &node, const Json &root) {
+  if (node.is_object() && node.contains("$ref")) {
+    const std::string pointer = node["$ref"].get<std::string>().substr(1);
+    Json target = root.at(Json::json_pointer(pointer));
+    target["description"] = node.at("description");
+    node = target;
+  }
+  for (Json &child : node)
+    if (child.is_structured())
+      resolve(child, root);
+}
+
 Json loadSchema() {
   std::ifstream file(BITNETC_SOURCE_DIR "/compiler/model.schema.json");
-  return Json::parse(file);
+  Json schema = Json::parse(file);
+  const Json root = schema;
+  resolve(schema, root);
+  return schema;
 }
 
 /// The properties of an object schema, nested ones as dotted paths.
