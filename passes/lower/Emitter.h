@@ -171,7 +171,7 @@ void lowerSignPack(Emitter &e, SignPackOp op);         // Norm.cpp
 void lowerNormSignPack(Emitter &e, NormSignPackOp op); // Norm.cpp
 LogicalResult lowerMatmul(Emitter &e, MatmulOp op);    // Matmul.cpp
 void lowerRope(Emitter &e, RopeOp op);                 // KVCache.cpp
-void lowerKVAppend(Emitter &e, KVAppendOp op);         // Attention.cpp
+void lowerKVAppend(Emitter &e, KVAppendOp op);         // KVCache.cpp
 void lowerAttention(Emitter &e, AttentionOp op);       // Attention.cpp
 void lowerHeadScreen(Emitter &e, MatmulOp op,
                      int64_t tokenTile); // HeadScreen.cpp
