@@ -257,6 +257,10 @@ Error Compilation::writeObject() {
 }
 
 Error Compilation::writeProgram() {
+  // First: without it, gigabytes would be packed in vain.
+  auto runtime = findRuntime(options.cpu->arch, argv0);
+  if (!runtime)
+    return runtime.takeError();
   auto program = TemporaryFile::create(output);
   if (!program)
     return program.takeError();
@@ -270,8 +274,7 @@ Error Compilation::writeProgram() {
   if (Error error = buildParts(weights->path(), object->path()))
     return error;
   progress.begin("linking");
-  if (Error error = linkProgram(object->path(), program->path(),
-                                options.cpu->arch, argv0))
+  if (Error error = linkStatic({object->path(), *runtime}, program->path()))
     return error;
   if (Error error =
           appendWeights(program->path(), weights->path(), prefix + "_model",

@@ -98,12 +98,4 @@ Error linkStatic(ArrayRef<std::string> inputs, StringRef program) {
                    StringRef(messages).rtrim());
 }
 
-Error linkProgram(StringRef object, StringRef program, StringRef arch,
-                  StringRef argv0) {
-  auto runtime = findRuntime(arch, argv0);
-  if (!runtime)
-    return runtime.takeError();
-  return linkStatic({object.str(), *runtime}, program);
-}
-
 } // namespace bitnetc

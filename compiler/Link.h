@@ -14,24 +14,21 @@
 
 namespace bitnetc {
 
-/// Links `object` (a file) with the runtime bundle into a static executable
-/// `program` (a file; the caller links to a temporary one and renames it when
-/// everything has succeeded). The bundle is
+/// The runtime bundle that programs are linked with, a file:
 /// $BITNETC_RUNTIME_DIR/<arch>/runtime.o where that variable is set, and
-/// <bindir>/../lib/bitnetc/<arch>/runtime.o beside the compiler otherwise.
+/// <bindir>/../lib/bitnetc/<arch>/runtime.o beside the compiler otherwise. An
+/// error names what was tried.
+llvm::Expected<std::string> findRuntime(llvm::StringRef arch,
+                                        llvm::StringRef argv0);
+
+/// Links `inputs` (files; the entry is _start) into a static executable
+/// `program` (a file; the caller links to a temporary one and renames it when
+/// everything has succeeded).
 ///
 /// LLD resets every cl::opt of the process: values that are needed afterwards
 /// must have been copied.
-llvm::Error linkProgram(llvm::StringRef object, llvm::StringRef program,
-                        llvm::StringRef arch, llvm::StringRef argv0);
-
-/// The link itself, with any inputs; the entry is _start.
 llvm::Error linkStatic(llvm::ArrayRef<std::string> inputs,
                        llvm::StringRef program);
-
-/// Where linkProgram finds the runtime bundle; an error names what was tried.
-llvm::Expected<std::string> findRuntime(llvm::StringRef arch,
-                                        llvm::StringRef argv0);
 
 /// Appends the bytes of file `weights` to the ELF executable `program` as one
 /// read-only PT_LOAD segment at virtual address 0x1'0000'0000, 2 MiB-aligned in

@@ -109,12 +109,7 @@ TEST_F(Link, FindsTheRuntime) {
                "BITNETC_RUNTIME_DIR"});
   fs::copy(LINK_TEST_RUNTIME, dir.file("x86_64/runtime.o"));
   EXPECT_EQ(valueOf(findRuntime("x86_64", "")), dir.file("x86_64/runtime.o"));
-  EXPECT_EQ(toString(linkProgram(LINK_TEST_MODEL, dir.file("program"), "x86_64",
-                                 "bitnetc")),
-            "");
-  EXPECT_EQ(run(dir.file("program")), 2);
-  expectParts(messageOf(linkProgram(LINK_TEST_MODEL, dir.file("program"),
-                                    "aarch64", "bitnetc")),
+  expectParts(messageOf(findRuntime("aarch64", "")),
               {"no runtime for aarch64"});
   unsetenv("BITNETC_RUNTIME_DIR");
   expectParts(messageOf(findRuntime("pdp11", "")), {"lib/bitnetc/pdp11"});
