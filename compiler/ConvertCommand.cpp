@@ -23,7 +23,8 @@ compiles to the very program that PATH compiles to: no weight is rounded.
 
   -o, --output DIRECTORY  where to; it must not exist or be empty
                           (also --output-dir)
-  --i2s-layout=KIND       of I2_S tensors, as for compiling
+  --i2s-layout=KIND, --ignore-field=NAME
+                          as for compiling (bitnetc --help)
   --model-id PATH         the model, instead of PATH
   --link                  point at the original safetensors and tokenizer
                           instead of copying them; they must stay in place
@@ -78,12 +79,12 @@ static int parse(const std::vector<std::string> &arguments,
       settings.quiet = true;
       continue;
     }
-    auto [name, value] = argument.split('=');
-    if (name == "--i2s-layout") {
-      if (Error error = setI2SLayout(settings.import, value))
-        return report(llvm::toString(std::move(error)) + explains, kBadUsage);
+    if (auto error = setImportOption(settings.import, argument)) {
+      if (*error)
+        return report(llvm::toString(std::move(*error)) + explains, kBadUsage);
       continue;
     }
+    auto [name, value] = argument.split('=');
     const Option *found = nullptr;
     for (const Option &option : options)
       if (option.name == name)

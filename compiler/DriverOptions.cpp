@@ -85,7 +85,7 @@ static Error setPrefix(DriverOptions &options, StringRef value) {
   return Error::success();
 }
 
-Error bitnetc::setI2SLayout(ImportOptions &options, StringRef value) {
+static Error setI2SLayout(ImportOptions &options, StringRef value) {
   static constexpr std::pair<StringRef, gguf::I2SLayout> layouts[] = {
       {"128", gguf::I2SLayout::Blocks128},
       {"64", gguf::I2SLayout::Blocks64},
@@ -99,8 +99,26 @@ Error bitnetc::setI2SLayout(ImportOptions &options, StringRef value) {
                            "'; known are 128, 64 and rows");
 }
 
-static Error setI2SLayout(DriverOptions &options, StringRef value) {
-  return setI2SLayout(options.import, value);
+static Error ignoreField(ImportOptions &options, StringRef value) {
+  if (value.empty())
+    return createStringError("--ignore-field needs the name of a field");
+  options.ignoredFields.push_back(value.str());
+  return Error::success();
+}
+
+template <Error (*Set)(ImportOptions &, StringRef)>
+static Error setImport(DriverOptions &options, StringRef value) {
+  return Set(options.import, value);
+}
+
+std::optional<Error> bitnetc::setImportOption(ImportOptions &options,
+                                              StringRef argument) {
+  auto [name, value] = argument.split('=');
+  if (name == "--i2s-layout")
+    return setI2SLayout(options, value);
+  if (name == "--ignore-field")
+    return ignoreField(options, value);
+  return std::nullopt;
 }
 
 static Error setHeadScreen(DriverOptions &options, StringRef value) {
@@ -166,7 +184,11 @@ static constexpr OptionRow kOptions[] = {
      "codes of I2_S tensors in a GGUF file lie in blocks\n"
      "of 128 (default: converters and x86), of 64 (Arm),\n"
      "or in rows (x86 without ACT_PARALLEL); it cannot tell",
-     setI2SLayout},
+     setImport<setI2SLayout>},
+    {"Model", "--ignore-field", "", "NAME",
+     "do not mind this field of config.json, which bitnetc does\n"
+     "not know; may be repeated (text_config.NAME: in an object)",
+     setImport<ignoreField>},
     {"Code", "--head-screen", "", "Z",
      "with --top-k or --greedy compute only logits within\n"
      "Z standard deviations of the best, by a sketch of\n"

@@ -13,6 +13,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/raw_ostream.h"
+#include <optional>
 #include <string>
 
 namespace bitnetc {
@@ -39,8 +40,10 @@ struct DriverOptions {
 llvm::Expected<DriverOptions>
 parseOptions(llvm::ArrayRef<const char *> arguments);
 
-/// Sets what --i2s-layout= says.
-llvm::Error setI2SLayout(ImportOptions &options, llvm::StringRef value);
+/// Options of how a model is read, which other commands take too: sets what
+/// `argument` says; nothing if it is none of them.
+std::optional<llvm::Error> setImportOption(ImportOptions &options,
+                                           llvm::StringRef argument);
 
 void printHelp(llvm::raw_ostream &os);
 void printVersion(llvm::raw_ostream &os);

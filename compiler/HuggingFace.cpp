@@ -231,13 +231,16 @@ Error addTensors(Model &m, StringRef directory) {
 
 } // namespace
 
-Expected<Model> importHuggingFace(StringRef directory) {
+Expected<Model> importHuggingFace(StringRef directory,
+                                  const ImportOptions &options) {
   std::string file = inside(directory, "config.json");
   auto document = readJsonFile(file);
   if (!document)
     return document.takeError();
   JsonFields config(*document, file, JsonFields::Mode::Foreign);
   config.ignore(harmless);
+  config.ignore(std::vector<StringRef>(options.ignoredFields.begin(),
+                                       options.ignoredFields.end()));
 
   Model model;
   SmallString<128> absolute = directory;

@@ -299,10 +299,13 @@ Error JsonFields::finish() {
       for (auto &item : object->items())
         if (log->error.empty() && !log->paths.count(prefix + item.key()) &&
             !(foreign && item.value().is_null()))
-          log->error =
-              foreign ? "field \"" + prefix + item.key() +
-                            "\": is not understood, and could change the model"
-                      : "unknown field \"" + prefix + item.key() + "\"";
+          log->error = foreign
+                           ? "field \"" + prefix + item.key() +
+                                 "\": is not understood, and could change the "
+                                 "model; if you know that it does not, "
+                                 "--ignore-field=" +
+                                 prefix + item.key()
+                           : "unknown field \"" + prefix + item.key() + "\"";
   if (log->error.empty())
     return Error::success();
   return fileError(log->file, log->error);

@@ -273,7 +273,7 @@ Expected<Model> importModel(StringRef path, const ImportOptions &options) {
     file = path;
     sys::path::append(file, "config.json");
     if (sys::fs::exists(file))
-      return importHuggingFace(path);
+      return importHuggingFace(path, options);
     return fileError(
         path, "holds neither a model.json nor a Hugging Face config.json");
   };

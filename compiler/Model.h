@@ -212,6 +212,8 @@ std::string layerName(int64_t layer, llvm::StringRef name);
 /// shape.
 struct ImportOptions {
   gguf::I2SLayout i2sLayout = gguf::I2SLayout::Blocks128;
+  /// Fields of a config.json that are no error though nothing reads them.
+  std::vector<std::string> ignoredFields;
 };
 llvm::Expected<Model> importModel(llvm::StringRef path,
                                   const ImportOptions &options = {});

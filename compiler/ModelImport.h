@@ -58,7 +58,8 @@ void setHalfScales(Model &model);
 llvm::Expected<Model> readModelJson(llvm::StringRef file);
 
 /// A directory with a Hugging Face config.json.
-llvm::Expected<Model> importHuggingFace(llvm::StringRef directory);
+llvm::Expected<Model> importHuggingFace(llvm::StringRef directory,
+                                        const ImportOptions &options);
 /// What templates of transformers may find: "bos_token", "eos_token", ...
 llvm::ArrayRef<llvm::StringRef> templateTokenNames();
 /// Its tokenizer file, chat template, bos and eos.

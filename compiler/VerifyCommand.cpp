@@ -50,7 +50,8 @@ the weight. The interpreter is slow: seconds a token for a 2B model.
   --tokens=IDS   token ids to compare on: 1,2,3 (default: eight of the
                  vocabulary)
   --text=TEXT    the tokens of this text
-  --i2s-layout=KIND  of I2_S tensors, as for compiling
+  --i2s-layout=KIND, --ignore-field=NAME
+                 as for compiling (bitnetc --help)
   -v, --verbose  print every comparison
   -q, --quiet    no progress on a terminal
 
@@ -195,9 +196,9 @@ static int parse(const std::vector<std::string> &arguments,
       settings.quiet = true;
     } else if (argument.consume_front("--tokens=")) {
       settings.tokens = argument.str();
-    } else if (argument.consume_front("--i2s-layout=")) {
-      if (Error error = setI2SLayout(settings.import, argument))
-        return report(llvm::toString(std::move(error)) + explains, kBadUsage);
+    } else if (auto error = setImportOption(settings.import, argument)) {
+      if (*error)
+        return report(llvm::toString(std::move(*error)) + explains, kBadUsage);
     } else if (argument.consume_front("--text=")) {
       settings.text = argument.str();
       settings.hasText = true;

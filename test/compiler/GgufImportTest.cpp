@@ -378,7 +378,7 @@ TEST_F(GgufImport, LayoutsOfI2S) {
         {gguf::I2SLayout::Rows, encodeI2SRows(codes, width, 0.5f)}}) {
     m.bytes = bytes;
     Model model =
-        valueOf(importModel(dir.write("tiny.gguf", c.file()), {layout}));
+        valueOf(importModel(dir.write("tiny.gguf", c.file()), {layout, {}}));
     EXPECT_EQ(valueOf(WeightReader(model).readLinear(up)).codes, codes);
     EXPECT_NE(valueOf(WeightReader(import(c)).readLinear(up)).codes, codes);
   }
