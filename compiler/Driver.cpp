@@ -56,6 +56,7 @@ private:
   Error runPasses(StringRef step, llvm::function_ref<void(OpPassManager &)>);
   Error pack(StringRef file);
   Error embedBlobs();
+  Error checkLayout();
   Error emit(EmitKind kind, llvm::SmallVectorImpl<char> &bytes);
   Error lowerToLLVM();
   Error buildParts(StringRef weights, StringRef object);
@@ -203,6 +204,19 @@ Error Compilation::embedBlobs() {
   return Error::success();
 }
 
+/// --layout must have changed something, or at least be what was taken anyway.
+Error Compilation::checkLayout() {
+  if (options.layout.empty())
+    return Error::success();
+  auto kernels = (*module)->getAttrOfType<StringAttr>("bitnet.summary");
+  for (StringRef name : llvm::split(kernels.getValue(), ", "))
+    if (stringifyLayout(lookupKernel(name)->layout) == options.layout)
+      return Error::success();
+  return createStringError("no kernel for " + options.cpu->name +
+                           " reads weights of this model in layout " +
+                           options.layout + " (--print-targets lists kernels)");
+}
+
 Error Compilation::emit(EmitKind kind, llvm::SmallVectorImpl<char> &bytes) {
   progress.begin("generating code");
   llvm::raw_svector_ostream out(bytes);
@@ -327,8 +341,10 @@ Error Compilation::run() {
 
   registerConversions(context);
   if (Error error = runPasses("vector code", [&](OpPassManager &pm) {
-        buildVectorPipeline(pm, options.cpu->name);
+        buildVectorPipeline(pm, options.cpu->name, options.layout);
       }))
+    return error;
+  if (Error error = checkLayout())
     return error;
   done = finished(Emit::Vector, ".vector.mlir");
   if (!done || *done)

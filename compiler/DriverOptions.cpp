@@ -2,6 +2,7 @@
 
 #include "DriverOptions.h"
 
+#include "targets/Kernels.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Config/llvm-config.h"
@@ -136,6 +137,20 @@ static Error setHeadScreen(DriverOptions &options, StringRef value) {
   return Error::success();
 }
 
+static Error setLayout(DriverOptions &options, StringRef value) {
+  std::vector<std::string> names;
+  for (const mlir::bitnet::Kernel &kernel : mlir::bitnet::allKernels()) {
+    std::string name = mlir::bitnet::stringifyLayout(kernel.layout).str();
+    if (!llvm::is_contained(names, name))
+      names.push_back(name);
+  }
+  if (!llvm::is_contained(names, value))
+    return createStringError("unknown layout '" + value + "'" +
+                             suggest(value, names));
+  options.layout = value.str();
+  return Error::success();
+}
+
 static Error setOutput(DriverOptions &options, StringRef value) {
   if (value.empty())
     return createStringError("the output's name is empty");
@@ -194,6 +209,10 @@ static constexpr OptionRow kOptions[] = {
      "Z standard deviations of the best, by a sketch of\n"
      "the head; or off. Default: 6 for large vocabularies",
      setHeadScreen},
+    {"Code", "--layout", "", "NAME",
+     "prefer kernels that read weights in this layout, for\n"
+     "experiments (--print-targets lists them)",
+     setLayout},
     {"Diagnosis", "-v", "--verbose", "", "print steps, times and peak memory",
      setFlag<&DriverOptions::verbose>},
     {"Diagnosis", "-q", "--quiet", "",

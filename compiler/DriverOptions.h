@@ -30,6 +30,7 @@ struct DriverOptions {
   const mlir::bitnet::Cpu *cpu = nullptr;
   std::string cpuNote; ///< Why that one, if it was not named.
   mlir::bitnet::HeadScreenOptions headScreen;
+  std::string layout; ///< Preferred; empty: as the table of kernels says.
   bool verbose = false, quiet = false, saveTemps = false;
   // Each of these prints something and is all that is done.
   bool help = false, version = false, printTargets = false;

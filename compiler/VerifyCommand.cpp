@@ -319,6 +319,10 @@ explain(const Model &model, const Program &program, int64_t layer) {
   buildVectorPipeline(passes, cpu->name);
   if (failed(passes.run(**module)))
     return createStringError("the passes failed");
+  auto size = (**module)->getAttrOfType<IntegerAttr>("bitnet.weight_bytes");
+  if (static_cast<uint64_t>(size.getInt()) != weights.size())
+    return std::string("; which weight cannot be told of a program that was "
+                       "compiled with --layout or --head-screen");
   auto differences = comparePacked(**module, model, reader, weights);
   if (!differences)
     return differences.takeError();

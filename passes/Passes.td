@@ -50,8 +50,14 @@ def ScreenHead : Pass<"bitnet-screen-head", "::mlir::ModuleOp"> {
 
 def SelectKernels : Pass<"bitnet-select-kernels", "::mlir::ModuleOp"> {
   let summary = "kernel and layout of every weight, from the CPU's tables";
+  let description = [{
+    With `layout`, kernels that read that layout come before the others, for the
+    weights that have one.
+  }];
   let options = [Option<"target", "target", "std::string", "\"generic\"",
-                        "name of a row of the CPU table">];
+                        "name of a row of the CPU table">,
+                 Option<"layout", "layout", "std::string", "\"\"",
+                        "name of the layout to prefer">];
 }
 
 def PlanMemory : Pass<"bitnet-plan-memory", "::mlir::ModuleOp"> {

@@ -28,9 +28,11 @@ void mlir::bitnet::buildFusePipeline(OpPassManager &pm,
   pm.addPass(createScreenHead(head));
 }
 
-void mlir::bitnet::buildVectorPipeline(OpPassManager &pm, StringRef target) {
+void mlir::bitnet::buildVectorPipeline(OpPassManager &pm, StringRef target,
+                                       StringRef layout) {
   SelectKernelsOptions select;
   select.target = target.str();
+  select.layout = layout.str();
   pm.addPass(createSelectKernels(select));
   pm.addPass(createPlanMemory());
   pm.addPass(createPlaceBarriers());

@@ -22,8 +22,10 @@ void buildFusePipeline(OpPassManager &pm, const HeadScreenOptions &screen = {});
 
 /// Fused level -> vector level for a row of the CPU table: kernels, layouts,
 /// memory and barriers chosen, loops over vectors. Afterwards the records say
-/// how weights are to be packed.
-void buildVectorPipeline(OpPassManager &pm, StringRef target);
+/// how weights are to be packed. `layout`, if not empty, is preferred to what
+/// the table of kernels says.
+void buildVectorPipeline(OpPassManager &pm, StringRef target,
+                         StringRef layout = "");
 
 /// Vector level -> LLVM dialect, with the model descriptor `<prefix>_model`.
 void buildLLVMPipeline(OpPassManager &pm, StringRef target, StringRef prefix);

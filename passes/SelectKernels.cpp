@@ -49,11 +49,12 @@ static LogicalResult setLayout(Operation *user, WeightOp weight,
 ///
 /// before: %y = bitnet.matmul %q …, [@w]
 /// after:  %y = bitnet.matmul %q …, [@w] kernel "trit2_vnni"
-static LogicalResult selectFor(MatmulOp op, const Cpu &cpu) {
+static LogicalResult selectFor(MatmulOp op, const Cpu &cpu,
+                               std::optional<Layout> preferred) {
   for (Attribute ref : op.getWeights()) {
     WeightOp weight = lookupWeight(op, cast<SymbolRefAttr>(ref));
     const Kernel *kernel = selectKernel(cpu, weight.getQuant(), inputKind(op),
-                                        weight.getGroup() != 0);
+                                        weight.getGroup() != 0, preferred);
     if (!kernel)
       return op.emitOpError()
              << "no kernel multiplies " << stringifyEnum(weight.getQuant())
@@ -166,10 +167,16 @@ struct SelectKernelsPass : bitnet::impl::SelectKernelsBase<SelectKernelsPass> {
       module.emitError() << "unknown target '" << target << "'";
       return signalPassFailure();
     }
+    std::optional<Layout> preferred = symbolizeLayout(layout);
+    if (!preferred && !layout.empty()) {
+      module.emitError() << "unknown layout '" << layout << "'";
+      return signalPassFailure();
+    }
     WalkResult walked = module.walk([&](Operation *op) {
       if (auto matmul = dyn_cast<MatmulOp>(op))
-        return failed(selectFor(matmul, *cpu)) ? WalkResult::interrupt()
-                                               : WalkResult::advance();
+        return failed(selectFor(matmul, *cpu, preferred))
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
       if (auto embed = dyn_cast<EmbedOp>(op)) {
         WeightOp weight = lookupWeight(op, embed.getWeight());
         if (failed(setLayout(op, weight, defaultLayout(weight.getQuant()))))

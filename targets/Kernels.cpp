@@ -75,12 +75,19 @@ const Kernel *mlir::bitnet::lookupKernel(StringRef name) {
 }
 
 const Kernel *mlir::bitnet::selectKernel(const Cpu &cpu, WeightQuant weight,
-                                         InputQuant input, bool scaleGroups) {
-  const Kernel *row = llvm::find_if(kKernels, [&](const Kernel &k) {
-    return k.weight == weight && k.input == input &&
-           (k.scaleGroups || !scaleGroups) && cpu.hasFeatures(k.features);
-  });
-  return row == std::end(kKernels) ? nullptr : row;
+                                         InputQuant input, bool scaleGroups,
+                                         std::optional<Layout> preferred) {
+  const Kernel *first = nullptr;
+  for (const Kernel &k : kKernels) {
+    if (k.weight != weight || k.input != input ||
+        (scaleGroups && !k.scaleGroups) || !cpu.hasFeatures(k.features))
+      continue;
+    if (!preferred || k.layout == *preferred)
+      return &k;
+    if (!first)
+      first = &k;
+  }
+  return first;
 }
 
 void mlir::bitnet::printTargets(llvm::raw_ostream &os) {

@@ -33,9 +33,11 @@ llvm::ArrayRef<Kernel> allKernels();
 /// The row called `name`, or null. Names are unique.
 const Kernel *lookupKernel(llvm::StringRef name);
 
-/// The first row that fits, or null if no kernel multiplies these two.
+/// The first row that fits, or null if no kernel multiplies these two. Rows of
+/// layout `preferred` come before the others.
 const Kernel *selectKernel(const Cpu &cpu, WeightQuant weight, InputQuant input,
-                           bool scaleGroups = false);
+                           bool scaleGroups = false,
+                           std::optional<Layout> preferred = std::nullopt);
 
 /// The CPUs and the kernel that each takes for each pair of quantisers.
 void printTargets(llvm::raw_ostream &os);

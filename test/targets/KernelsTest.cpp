@@ -49,6 +49,16 @@ TEST(Kernels, ScaleGroupsTakeARowThatHasThem) {
             "trit2_vnni");
 }
 
+TEST(Kernels, APreferredLayoutComesFirst) {
+  const Cpu &cpu = *lookupCpu("znver4");
+  auto name = [&](WeightQuant weight, Layout preferred) {
+    return selectKernel(cpu, weight, InputQuant::Int8, false, preferred)->name;
+  };
+  EXPECT_EQ(name(WeightQuant::Ternary, Layout::Trit2R64), "trit2_vnni");
+  EXPECT_EQ(name(WeightQuant::Ternary, Layout::Trit5R80), "trit5_vbmi");
+  EXPECT_EQ(name(WeightQuant::Binary, Layout::Trit2R64), "sign1_vnni");
+}
+
 // A new row may only make a kernel faster, never the only one.
 TEST(Kernels, EveryPairHasAGenericRowAndItIsLast) {
   std::set<std::string> names;

@@ -1,5 +1,6 @@
 // RUN: bitnet-opt %s --bitnet-select-kernels=target=znver4 | FileCheck %s --check-prefixes=CHECK,ZNVER4
 // RUN: bitnet-opt %s --bitnet-select-kernels=target=generic | FileCheck %s --check-prefixes=CHECK,GENERIC
+// RUN: bitnet-opt %s --bitnet-select-kernels="target=znver4 layout=trit2_r64" | FileCheck %s --check-prefixes=CHECK,TRIT2
 
 // Weights lie one after the other, each on a cache line; records on a page.
 // CHECK: bitnet.record @globals count 1 attributes {offset = 0 : i64, stride = 25600 : i64}
@@ -12,6 +13,7 @@ bitnet.record @globals count 1 {
 // CHECK: bitnet.record @layer count 3 attributes {offset = 28672 : i64
 // ZNVER4: @t {{.*}} layout trit5_r80 at 0 scale_at 2560
 // GENERIC: @t {{.*}} layout trit2_r64 at 0 scale_at 5120
+// TRIT2: @t {{.*}} layout trit2_r64 at 0 scale_at 5120
 // A bit layout keeps a scale a row, so that pad rows are zero.
 // ZNVER4: @b quant binary shape [20, 160] scale_rows 20 source "b" layout bit1_r16 at 2624 scale_at 3392
 // GENERIC: @b quant binary shape [20, 160] scale_rows 20 source "b" layout bit1_r16 at 5184 scale_at 5952
@@ -40,6 +42,9 @@ func.func @embed(%x: tensor<?x160xf32>) -> (tensor<?x160xf32>, tensor<?x160xf32>
 // ZNVER4: [@layer::@t] kernel "trit5_vbmi"
 // ZNVER4: [@layer::@b] kernel "bit1_vpopcntdq"
 // ZNVER4: [@globals::@embed] kernel "u8_vnni"
+// A layout that is asked for comes before the first row of the table.
+// TRIT2: [@layer::@t] kernel "trit2_vnni"
+// TRIT2: [@layer::@b] kernel "bit1_vpopcntdq"
 // GENERIC: [@layer::@t] kernel "trit2_generic"
 // GENERIC: [@layer::@b] kernel "bit1_generic"
 // GENERIC: [@globals::@embed] kernel "u8_generic"
