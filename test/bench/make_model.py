@@ -10,6 +10,7 @@ shape with norms inside the blocks, a Hugging Face directory in several files
     make_model.py --shape 2b-ternary out/     the shape of bitnet-b1.58-2B-4T
     make_model.py --shape 8b-ternary out/     the shape of Llama3-8B-1.58
     make_model.py --shape 1.5b-w1a1 out/      the shape W1A1 papers quote
+    make_model.py --shape 1.7b-bonsai out/    the shape of Bonsai 1.7B (Qwen3)
     make_model.py --shape medium-ternary out/ seconds, for tests of memory
     make_model.py --shape tiny-ternary out/   less, for tests of this script
 """
@@ -37,6 +38,11 @@ SHAPES = {
         num_hidden_layers=24, num_attention_heads=16, num_key_value_heads=16,
         head_dim=128, max_position_embeddings=2048, hidden_act="silu",
         theta=10000.0, weight="binary"),
+    "1.7b-bonsai": dict(
+        vocab_size=151936, hidden_size=2048, intermediate_size=6144,
+        num_hidden_layers=28, num_attention_heads=16, num_key_value_heads=8,
+        head_dim=128, max_position_embeddings=8192, hidden_act="silu",
+        theta=1000000.0, weight="binary", sub_norms=False, group=128),
     "medium-ternary": dict(
         vocab_size=32000, hidden_size=1024, intermediate_size=4096,
         num_hidden_layers=12, num_attention_heads=16, num_key_value_heads=4,
@@ -55,8 +61,19 @@ def tensors(shape):
     hidden, inter = shape["hidden_size"], shape["intermediate_size"]
     heads = shape["num_attention_heads"] * shape["head_dim"]
     kv = shape["num_key_value_heads"] * shape["head_dim"]
-    binary = shape["weight"] == "binary"
-    yield "model.embed_tokens.weight", "F16", [shape["vocab_size"], hidden]
+    binary, group = shape["weight"] == "binary", shape.get("group")
+
+    def matrix(name, n, k):
+        yield name + ".weight", "U8", [n, k // 8] if binary else [n // 4, k]
+        if group:
+            yield name + ".weight_scale", "F16", [n, k // group]
+        else:
+            yield name + ".weight_scale", "F32", [n if binary else 1]
+
+    if group:
+        yield from matrix("model.embed_tokens", shape["vocab_size"], hidden)
+    else:
+        yield "model.embed_tokens.weight", "F16", [shape["vocab_size"], hidden]
     yield "model.norm.weight", "F32", [hidden]
     if not shape.get("tied", True):
         yield "lm_head.weight", "F16", [shape["vocab_size"], hidden]
@@ -69,6 +86,8 @@ def tensors(shape):
             if "sub_norm" in norm and not shape.get("sub_norms", True):
                 continue
             yield prefix + norm + ".weight", "F32", [size]
+        for norm in ("q_norm", "k_norm") if group else ():
+            yield f"{prefix}self_attn.{norm}.weight", "F32", [shape["head_dim"]]
         for name, n, k in (("self_attn.q_proj", heads, hidden),
                            ("self_attn.k_proj", kv, hidden),
                            ("self_attn.v_proj", kv, hidden),
@@ -76,9 +95,7 @@ def tensors(shape):
                            ("mlp.gate_proj", inter, hidden),
                            ("mlp.up_proj", inter, hidden),
                            ("mlp.down_proj", hidden, inter)):
-            packed = [n, k // 8] if binary else [n // 4, k]
-            yield prefix + name + ".weight", "U8", packed
-            yield prefix + name + ".weight_scale", "F32", [n if binary else 1]
+            yield from matrix(prefix + name, n, k)
 
 
 def values(rng, name, dtype, dims, ternary):
@@ -92,7 +109,7 @@ def values(rng, name, dtype, dims, ternary):
                           for d in range(3)], dtype=np.uint8)
         return codes[rng.integers(0, 81, count, dtype=np.uint8)]
     if name.endswith("weight_scale"):
-        return np.full(count, 0.02, np.float32)
+        return np.full(count, 0.02, np.float16 if dtype == "F16" else np.float32)
     if dtype == "F32":
         return np.ones(count, np.float32)
     return (rng.standard_normal(count, dtype=np.float32) * 0.02).astype(
@@ -126,21 +143,26 @@ def write_json(directory, name, shape, rng):
     ternary = shape["weight"] == "ternary"
     write_safetensors(directory / "model.safetensors", list(tensors(shape)),
                       rng, ternary)
-    sub_norms = shape.get("sub_norms", True)
+    sub_norms, group = shape.get("sub_norms", True), shape.get("group")
+    quantization = {
+        "weight": shape["weight"],
+        "activation": "int8" if ternary else "int16" if group else "sign",
+        "scale": "tensor" if ternary else "group" if group else "row",
+        "scale_op": "multiply",
+        "packing": "hf_2bit" if ternary else "bits"}
+    if group:
+        quantization["group_size"] = group
     model = {
         "format": "bitnetc-model", "version": 1, "name": name,
         **{key: shape[key] for key in SIZES},
         "norm": {"kind": "rms_norm", "eps": 1e-5, "bias": False},
-        "sub_norms": {"attention": sub_norms, "ffn": sub_norms},
+        "sub_norms": {"attention": sub_norms, "ffn": sub_norms,
+                      "heads": bool(group)},
         "gated_ffn": True,
         "rope": {"kind": "half", "theta": shape["theta"]},
         "tie_word_embeddings": shape.get("tied", True),
-        "quantization": {
-            "weight": shape["weight"],
-            "activation": "int8" if ternary else "sign",
-            "scale": "tensor" if ternary else "row",
-            "scale_op": "multiply",
-            "packing": "hf_2bit" if ternary else "bits"},
+        "quantization": quantization,
+        **({"embedding_quantization": quantization} if group else {}),
         "tensors": ["model.safetensors"],
         "kv_cache": "f16",
     }
