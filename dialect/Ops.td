@@ -418,7 +418,7 @@ def BitNet_MatmulOp : BitNet_WeightUser<"matmul", [
 
 def BitNet_BarrierOp : BitNet_Op<"barrier", [
     MemoryEffects<[MemRead, MemWrite]>]> {
-  let summary = "all threads of the team have come here";
+  let summary = "all work before it is done, by whichever thread";
   let assemblyFormat = "attr-dict";
 }
 

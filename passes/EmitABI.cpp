@@ -1,7 +1,7 @@
 //===- EmitABI.cpp - The model descriptor and its entry point -------------===//
 //
 // The only pass that sees runtime/abi. It wraps the lowered `step` in the C
-// signature of bitnet_step_fn, gives the barrier its body, and writes the
+// signature of bitnet_step_fn, gives bitnet_next its body, and writes the
 // constant `<prefix>_model` from what earlier passes left on the module:
 //
 //   bitnet.model {name, vocab_size, ...}      graph builder
@@ -135,7 +135,7 @@ private:
     return value ? value.getValue() : StringRef();
   }
 
-  void defineBarrier(LLVM::LLVMFuncOp function);
+  void defineNext(LLVM::LLVMFuncOp function);
   LLVM::LLVMFuncOp emitEntry(LLVM::LLVMFuncOp step);
   void emitDescriptor(DictionaryAttr model, LLVM::LLVMFuncOp entry);
 
@@ -148,25 +148,30 @@ private:
 };
 } // namespace
 
-/// Calls the team's barrier unless the team is one thread.
-void AbiEmitter::defineBarrier(LLVM::LLVMFuncOp function) {
+/// Asks the team for work unless it is one thread.
+void AbiEmitter::defineNext(LLVM::LLVMFuncOp function) {
   Block *entry = function.addEntryBlock(b);
-  Block *call = function.addBlock(), *done = function.addBlock();
+  Block *call = function.addBlock(), *single = function.addBlock();
   Value team = entry->getArgument(0), thread = entry->getArgument(1),
-        threads = entry->getArgument(2);
+        threads = entry->getArgument(2), items = entry->getArgument(3),
+        grain = entry->getArgument(4), alone = entry->getArgument(5);
+  auto narrow = [&](Value value) -> Value {
+    return LLVM::TruncOp::create(b, loc, i32, value);
+  };
   b.setInsertionPointToStart(entry);
   Value several = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ugt,
                                        threads, constant(i64, 1));
-  LLVM::CondBrOp::create(b, loc, several, call, done);
+  LLVM::CondBrOp::create(b, loc, several, call, single);
   b.setInsertionPointToStart(call);
-  Value target = loadField(ptr, team, offsetof(bitnet_team, barrier));
-  Value number = LLVM::TruncOp::create(b, loc, i32, thread);
-  auto type = LLVM::LLVMFunctionType::get(
-      LLVM::LLVMVoidType::get(b.getContext()), {ptr, i32});
-  LLVM::CallOp::create(b, loc, type, ValueRange{target, team, number});
-  LLVM::BrOp::create(b, loc, done);
-  b.setInsertionPointToStart(done);
-  LLVM::ReturnOp::create(b, loc, ValueRange{});
+  Value target = loadField(ptr, team, offsetof(bitnet_team, next));
+  auto type = LLVM::LLVMFunctionType::get(i64, {ptr, i32, i32, i32});
+  Value range = LLVM::CallOp::create(b, loc, type,
+                                     ValueRange{target, team, narrow(thread),
+                                                narrow(items), narrow(grain)})
+                    .getResult();
+  LLVM::ReturnOp::create(b, loc, range);
+  b.setInsertionPointToStart(single);
+  LLVM::ReturnOp::create(b, loc, alone);
 }
 
 /// void <prefix>_step(model, context, batch, logits, team, thread): unpacks the
@@ -345,9 +350,9 @@ LogicalResult AbiEmitter::run() {
   if (!step || !model)
     return module.emitError("has no lowered 'step' function or no "
                             "'bitnet.model' attribute");
-  auto barrier = module.lookupSymbol<LLVM::LLVMFuncOp>(kBarrierFunction);
-  if (barrier && barrier.isExternal())
-    defineBarrier(barrier);
+  auto next = module.lookupSymbol<LLVM::LLVMFuncOp>(kNextFunction);
+  if (next && next.isExternal())
+    defineNext(next);
   LLVM::LLVMFuncOp entry = emitEntry(step);
   for (auto function : module.getOps<LLVM::LLVMFuncOp>())
     if (!function.isExternal())

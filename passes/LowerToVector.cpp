@@ -67,7 +67,6 @@ static LogicalResult lowerOp(Emitter &e, Operation *op) {
       .Case<AttentionOp>(
           [&](auto op) { return lowerAttention(e, op), success(); })
       .Case<RepeatOp>([&](auto op) { return lowerRepeat(e, op), success(); })
-      .Case<BarrierOp>([&](auto) { return e.barrier(), success(); })
       .Case<func::ReturnOp>([&](auto op) {
         func::ReturnOp::create(e.b, op.getLoc());
         return success();
@@ -76,6 +75,45 @@ static LogicalResult lowerOp(Emitter &e, Operation *op) {
         return op->emitOpError("has no vector form; run the fusing passes "
                                "(bitnet-fuse) first");
       });
+}
+
+/// before: %0 = bitnet.rope %q …      (20 heads)
+///         bitnet.kv_append %k, %v …  (5 heads)
+/// after:  phase(rows * 5, (lo, hi) {
+///           for items [lo * 4, hi * 4) of rope …
+///           for items [lo, hi) of kv_append …
+///         })
+static LogicalResult lowerPhase(OpBuilder &b, ArrayRef<Operation *> ops,
+                                ValueRange env) {
+  if (ops.empty())
+    return success();
+  Operation *first = ops.front();
+  Emitter e(b, first->getLoc(), env);
+  int64_t common = itemsPerRow(first);
+  for (Operation *op : ops.drop_front())
+    common = common ? commonItems(common, itemsPerRow(op)) : 0;
+  // Alone, or not placed by place-barriers: each has phases of its own.
+  if (ops.size() == 1 || !common) {
+    for (Operation *op : ops) {
+      Emitter alone(b, op->getLoc(), env);
+      if (failed(lowerOp(alone, op)))
+        return failure();
+    }
+    return success();
+  }
+  Value rows = e.rowsOf(first->getNumResults() ? first->getResult(0)
+                                               : first->getOperand(0));
+  LogicalResult result = success();
+  e.phase(e.mulI(rows, common), e.index(0), [&](Value lo, Value hi) {
+    for (Operation *op : ops) {
+      Emitter inside(b, op->getLoc(), env);
+      int64_t factor = itemsPerRow(op) / common;
+      inside.setRange(inside.mulI(lo, factor), inside.mulI(hi, factor));
+      if (failed(lowerOp(inside, op)))
+        result = failure();
+    }
+  });
+  return result;
 }
 
 namespace {
@@ -99,12 +137,12 @@ struct LowerToVectorPass : bitnet::impl::LowerToVectorBase<LowerToVectorPass> {
       }
 
     b.setInsertionPointToEnd(module.getBody());
-    auto barrier = func::FuncOp::create(
-        b, module.getLoc(), kBarrierFunction,
-        b.getFunctionType({env[static_cast<unsigned>(Env::Team)],
-                           b.getIndexType(), b.getIndexType()},
-                          {}));
-    barrier.setPrivate();
+    SmallVector<Type> nextArguments(6, b.getIndexType());
+    nextArguments[0] = env[static_cast<unsigned>(Env::Team)];
+    auto next = func::FuncOp::create(
+        b, module.getLoc(), kNextFunction,
+        b.getFunctionType(nextArguments, {b.getIndexType()}));
+    next.setPrivate();
     KVPageShape page = kvPageShape(module);
     module->setAttr("bitnet.kv_page_bytes", b.getI64IntegerAttr(page.bytes()));
 
@@ -122,10 +160,21 @@ struct LowerToVectorPass : bitnet::impl::LowerToVectorBase<LowerToVectorPass> {
       for (Type type : env)
         target->addArgument(type, function.getLoc());
       b.setInsertionPointToStart(target);
+      SmallVector<Operation *> phase;
       for (Operation &op : *source) {
-        Emitter emitter(b, op.getLoc(), target->getArguments());
-        if (failed(lowerOp(emitter, &op)))
+        bool ends = isa<BarrierOp, RepeatOp, func::ReturnOp>(op);
+        if (ends && failed(lowerPhase(b, phase, target->getArguments())))
           return signalPassFailure();
+        if (ends)
+          phase.clear();
+        if (isa<BarrierOp>(op))
+          continue;
+        phase.push_back(&op);
+        if (isa<RepeatOp, func::ReturnOp>(op)) {
+          if (failed(lowerPhase(b, phase, target->getArguments())))
+            return signalPassFailure();
+          phase.clear();
+        }
       }
     }
     for (func::FuncOp function : functions) {

@@ -71,7 +71,7 @@ def PlanMemory : Pass<"bitnet-plan-memory", "::mlir::ModuleOp"> {
 }
 
 def PlaceBarriers : Pass<"bitnet-place-barriers", "::mlir::ModuleOp"> {
-  let summary = "barriers only where a value crosses threads";
+  let summary = "barriers only where bytes cross items of work";
 }
 
 def LowerToVector : Pass<"bitnet-lower-to-vector", "::mlir::ModuleOp"> {

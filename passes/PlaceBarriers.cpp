@@ -1,10 +1,12 @@
-//===- PlaceBarriers.cpp - Barriers only where a value crosses threads ----===//
+//===- PlaceBarriers.cpp - Where all threads must have finished -----------===//
 //
-// All threads run the whole program (SPMD); each takes its share of every
-// operation. A barrier is needed between two operations if they touch the same
-// bytes, at least one writes, and the thread that touches a byte in the first
-// need not be the one that touches it in the second. Bytes are compared, not
-// values, so that reused slots are safe too.
+// All threads run the whole program (SPMD). The work between two barriers is a
+// phase: threads claim items of it until all are done, and nobody knows before
+// who takes which. So an operation shares a phase with the one before it only
+// if an item touches the same bytes in both (or nobody writes them): whoever
+// takes an item does both for it. Otherwise a barrier comes first: everything
+// before it is done. Bytes are compared, not values, so that reused slots are
+// safe too.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,6 +15,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
+#include <numeric>
 
 namespace mlir::bitnet {
 #define GEN_PASS_DEF_PLACEBARRIERS
@@ -22,84 +25,99 @@ namespace mlir::bitnet {
 using namespace mlir;
 using namespace mlir::bitnet;
 
+bool mlir::bitnet::hasLogitRows(Value tensor) {
+  while (Operation *op = tensor.getDefiningOp()) {
+    if (isa<GatherLogitsOp>(op))
+      return true;
+    if (op->getNumOperands() == 0 || isa<RepeatOp>(op))
+      return false;
+    tensor = op->getOperand(0);
+  }
+  return false;
+}
+
+int64_t mlir::bitnet::itemsPerRow(Operation *op) {
+  if (isa<NormQuantizeOp, QuantizeOp, SignPackOp, NormSignPackOp, RMSNormOp,
+          AddOp, MulOp, ActivationOp, EmbedOp, GatherLogitsOp>(op))
+    return 1;
+  if (auto rope = dyn_cast<RopeOp>(op))
+    return rope.getType().getDimSize(1) / int64_t(rope.getHeadDim());
+  if (auto norm = dyn_cast<HeadNormOp>(op))
+    return norm.getType().getDimSize(1) / int64_t(norm.getHeadDim());
+  if (auto append = dyn_cast<KVAppendOp>(op))
+    return append.getKey().getType().getDimSize(1) /
+           int64_t(append.getHeadDim());
+  return 0;
+}
+
+int64_t mlir::bitnet::commonItems(int64_t a, int64_t b) {
+  if (a == b)
+    return a;
+  int64_t common = std::gcd(a, b);
+  return common > 1 ? common : 0; // one item a row would leave threads idle
+}
+
 namespace {
 
-/// Which thread touches which part. Equal shares of a slot touch the same bytes
-/// from the same threads; `whole` is every byte from every thread and equals
-/// nothing.
-struct Share {
-  enum Kind { Whole, Tokens, Heads } kind = Whole;
-  int64_t count = 0; ///< Heads: how many a token has.
-  bool overlaps(const Share &other) const {
-    return kind == Whole || other.kind == Whole || kind != other.kind ||
-           count != other.count;
-  }
-};
-
 struct Access {
-  int64_t begin, end; ///< Bytes per token in the workspace.
+  int64_t begin, end; ///< Bytes per row in the workspace.
   bool write;
-  Share share;
+  bool byItem; ///< An item touches its part of its row and nothing else.
 };
-
-/// The KV cache as a range that no slot reaches, and the logits as another.
-constexpr int64_t kCacheBegin = int64_t(1) << 60;
-constexpr int64_t kLogitsBegin = int64_t(1) << 61;
-
-/// How `op` divides its work, for the operands it reads (`operand` >= 0) or the
-/// results it writes (-1).
-Share shareOf(Operation *op, int operand) {
-  if (isa<NormQuantizeOp, QuantizeOp, SignPackOp, NormSignPackOp, RMSNormOp,
-          AddOp, MulOp, ActivationOp>(op))
-    return {Share::Tokens};
-  if (isa<EmbedOp>(op) && operand < 0)
-    return {Share::Tokens};
-  if (auto rope = dyn_cast<RopeOp>(op))
-    return {Share::Heads,
-            rope.getType().getDimSize(1) / int64_t(rope.getHeadDim())};
-  if (auto norm = dyn_cast<HeadNormOp>(op))
-    return {Share::Heads,
-            norm.getType().getDimSize(1) / int64_t(norm.getHeadDim())};
-  if (auto append = dyn_cast<KVAppendOp>(op))
-    if (operand >= 0)
-      return {Share::Heads, append.getKey().getType().getDimSize(1) /
-                                int64_t(append.getHeadDim())};
-  // matmul: rows for results, everything for inputs; attention, gather: reads
-  // of other threads' rows.
-  return {};
-}
 
 SmallVector<Access> accessesOf(Operation *op) {
   SmallVector<Access> accesses;
-  auto add = [&](Value value, bool write, Share share) {
+  auto add = [&](Value value, bool write, bool byItem) {
     int64_t begin = slotOf(value);
     int64_t size = bytesPerToken(cast<RankedTensorType>(value.getType()));
-    if (begin == kLogitsSlot)
-      begin = kLogitsBegin;
-    accesses.push_back({begin, begin + size, write, share});
+    accesses.push_back({begin, begin + size, write, byItem});
   };
-  for (auto [i, operand] : llvm::enumerate(op->getOperands()))
-    add(operand, false, shareOf(op, i));
+  for (Value operand : op->getOperands())
+    add(operand, false, !isa<GatherLogitsOp>(op));
   for (Value result : op->getResults())
-    add(result, true, shareOf(op, -1));
-  if (auto scratch = op->getAttrOfType<IntegerAttr>(kScratchAttr))
-    accesses.push_back(
-        {scratch.getInt(), scratch.getInt() + scratchPerToken(op), true, {}});
-  if (isa<KVAppendOp>(op))
-    accesses.push_back({kCacheBegin, kCacheBegin + 1, true, {}});
-  if (isa<AttentionOp>(op))
-    accesses.push_back({kCacheBegin, kCacheBegin + 1, false, {}});
+    add(result, true, true);
   return accesses;
 }
 
-/// A slot holds the rows of all tokens one after the other, so equal shares are
-/// equal bytes only in the very same slot: where a slot was reused for rows of
-/// another size, a token's bytes are other tokens' bytes.
+/// A slot holds all rows one after the other, so equal parts are equal bytes
+/// only in the very same slot: where it was reused for rows of another size, a
+/// row's bytes were other rows' bytes.
 bool conflict(const Access &a, const Access &b) {
-  bool same = a.begin == b.begin && a.end == b.end;
+  bool sameParts = a.byItem && b.byItem && a.begin == b.begin && a.end == b.end;
   return (a.write || b.write) && a.begin < b.end && b.begin < a.end &&
-         (!same || a.share.overlaps(b.share));
+         !sameParts;
 }
+
+/// The operations since the last barrier.
+struct Phase {
+  int64_t items = 0; ///< A row; 0: no other operation can join.
+  bool logitRows = false;
+  SmallVector<Access> accesses;
+
+  /// False if `op` needs a phase of its own.
+  bool join(Operation *op) {
+    int64_t opItems = itemsPerRow(op);
+    bool opLogitRows = hasLogitRows(op->getNumResults() ? op->getResult(0)
+                                                        : op->getOperand(0));
+    int64_t common = items && opItems && logitRows == opLogitRows
+                         ? commonItems(items, opItems)
+                         : 0;
+    SmallVector<Access> own = accessesOf(op);
+    if (!common || llvm::any_of(own, [&](const Access &access) {
+          return llvm::any_of(accesses, [&](const Access &before) {
+            return conflict(access, before);
+          });
+        })) {
+      items = opItems;
+      logitRows = opLogitRows;
+      accesses = std::move(own);
+      return false;
+    }
+    items = common;
+    llvm::append_range(accesses, own);
+    return true;
+  }
+};
 
 /// before: %q, %s, %sum = bitnet.norm_quantize %h …
 ///         %y = bitnet.matmul %q scale %s sum %sum, [@w]
@@ -107,34 +125,24 @@ bool conflict(const Access &a, const Access &b) {
 ///         bitnet.barrier
 ///         %y = bitnet.matmul %q scale %s sum %sum, [@w]
 ///
-/// None between rope(k) and kv_append, which divide their work alike.
-LogicalResult placeIn(func::FuncOp function, bool isLayer) {
-  SmallVector<Access> pending;
-  // A layer starts while others may still write the previous one.
-  if (isLayer)
-    pending.push_back({0, kCacheBegin, true, {}});
+/// None between rope(k) and kv_append, whose items are the same heads. A
+/// function begins and ends with a barrier that nobody writes down.
+LogicalResult placeIn(func::FuncOp function) {
+  Phase phase;
+  bool begins = true;
   for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
     if (isa<func::ReturnOp, BarrierOp>(op))
       continue;
     if (!op.hasAttr(kSlotsAttr))
       return op.emitOpError("has no slots; plan memory first");
-    SmallVector<Access> accesses = accessesOf(&op);
-    // The layers of a repeat place their own; before it everything must be
-    // there, after it anything may still be written.
     bool repeat = isa<RepeatOp>(op);
-    bool needed =
-        repeat ? false : llvm::any_of(accesses, [&](const Access &access) {
-          return llvm::any_of(
-              pending, [&](auto &before) { return conflict(access, before); });
-        });
-    if (needed) {
+    if (!repeat && !phase.join(&op) && !begins) {
       OpBuilder builder(&op);
       BarrierOp::create(builder, op.getLoc());
-      pending.clear();
     }
-    llvm::append_range(pending, accesses);
     if (repeat)
-      pending.push_back({0, kCacheBegin, true, {}});
+      phase = {};
+    begins = repeat;
   }
   return success();
 }
@@ -142,7 +150,7 @@ LogicalResult placeIn(func::FuncOp function, bool isLayer) {
 struct PlaceBarriersPass : bitnet::impl::PlaceBarriersBase<PlaceBarriersPass> {
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>())
-      if (failed(placeIn(function, function.getSymName() != "step")))
+      if (failed(placeIn(function)))
         return signalPassFailure();
   }
 };

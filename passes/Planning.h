@@ -62,6 +62,16 @@ inline int64_t attentionRowBytes(AttentionOp op) {
 /// two i32 for each 16 rows (lower/HeadScreen.cpp).
 int64_t scratchPerToken(Operation *op);
 
+/// Whether the rows of a tensor are those of logits, not the tokens.
+bool hasLogitRows(Value tensor);
+
+/// How many items of work a row has, each of them an equal part of the row of
+/// every operand and result; 0 for operations that divide their work in other
+/// ways (matmul by rows of weights) and in phases of their own.
+int64_t itemsPerRow(Operation *op);
+/// The items of a phase that two such operations share, 0 if they cannot.
+int64_t commonItems(int64_t a, int64_t b);
+
 /// The slot of a value, as plan-memory has set it.
 int64_t slotOf(Value value);
 

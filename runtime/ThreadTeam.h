@@ -1,14 +1,16 @@
 //===- ThreadTeam.h - Threads that run one step together --------*- C++ -*-===//
 //
-// SPMD: run(f) has every thread call f with its number; the caller is thread 0.
-// Inside, threads meet at a barrier that spins for some microseconds, since the
-// others usually arrive at once, and then sleeps, so that a thread that lost
-// its core gets it back. With more threads than cores nobody spins.
+// SPMD: run(f) has the threads call f with their numbers; the caller is thread
+// 0. Inside, they share the work of one operation after the other
+// (WorkSharing.h). A job needs all of its work done, not all of its threads: a
+// thread that sleeps or has lost its core may come late or miss a job, and
+// nobody waits for it unless it is inside.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BITNET_RUNTIME_THREADTEAM_H
 #define BITNET_RUNTIME_THREADTEAM_H
 
+#include "runtime/WorkSharing.h"
 #include "runtime/abi/bitnet_abi.h"
 #include <atomic>
 #include <cstdint>
@@ -21,30 +23,6 @@ namespace bitnet {
 
 /// CPUs that this process may run on.
 unsigned availableCpus();
-
-/// A reusable barrier for a fixed number of threads.
-class Barrier {
-public:
-  void init(uint32_t threads, bool maySpin) {
-    count = threads;
-    spins = maySpin;
-  }
-  void wait();
-  /// Arrives in the place of several threads, without waiting: ends a team that
-  /// could not be started in full.
-  void arriveFor(uint32_t threads);
-
-private:
-  /// True if these were the last ones.
-  bool arrive(uint32_t threads, uint32_t current);
-
-  uint32_t count = 1;
-  bool spins = true;
-  alignas(64) std::atomic<uint32_t> arrived{0};
-  /// Also the futex word: changes when everybody has arrived.
-  alignas(64) std::atomic<uint32_t> generation{0};
-  std::atomic<uint32_t> sleepers{0};
-};
 
 class ThreadTeam {
 public:
@@ -60,8 +38,9 @@ public:
 
   unsigned size() const { return shared->team.num_threads; }
 
-  /// Every thread calls `job(argument, team, thread)`; returns when all have
-  /// returned. One caller at a time, and not from within a job.
+  /// Thread 0 and whichever threads are ready before it is done call
+  /// `job(argument, team, thread)`; returns when all of them have returned. One
+  /// caller at a time, and not from within a job.
   void run(Job job, void *argument);
 
   template <typename Function> void run(Function &&function) {
@@ -72,24 +51,41 @@ public:
         &function);
   }
 
+  /// Operations of all jobs so far; each ended with a wait for its work.
+  uint64_t operations() const { return shared->work.position(0).operation; }
+
 private:
-  /// Generated code holds a pointer to `team` and passes it to the barrier,
-  /// which finds the rest behind it: standard layout, team first.
+  /// Generated code holds a pointer to `team` and passes it to `next`, which
+  /// finds the rest behind it: team first.
   struct Shared {
     bitnet_team team;
-    Barrier *barrier;
+    WorkSharing work;
   };
   struct Worker;
 
   ThreadTeam() = default;
-  static void barrierFromTeam(bitnet_team *team, uint32_t thread);
+  static uint64_t nextFromTeam(bitnet_team *team, uint32_t thread,
+                               uint32_t items, uint32_t grain);
   static void *workerMain(void *worker);
+  void open();
+  bool enter(uint32_t &seen);
+  void leave();
+  void close();
 
   std::unique_ptr<Shared> shared;
-  Barrier barrier; ///< Inside a job.
-  Barrier gate;    ///< Before and after a job.
+  /// Number of the current job in the upper half; below it whether threads may
+  /// still enter, and how many workers are inside.
+  alignas(64) std::atomic<uint64_t> control{0};
+  /// Changes with every job; workers sleep on it.
+  alignas(64) std::atomic<uint32_t> opened{0};
+  /// Changes when the last worker leaves a closed job; thread 0 sleeps on it.
+  alignas(64) std::atomic<uint32_t> emptied{0};
+  bool spins = true;
+  Placement placement;
+  // Written by thread 0 while nobody is inside.
   Job job = nullptr;
   void *argument = nullptr;
+  WorkSharing::Position start;
   bool stopping = false;
   std::vector<std::unique_ptr<Worker>> workers;
 };

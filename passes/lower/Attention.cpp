@@ -239,10 +239,7 @@ void AttentionLowering::run() {
         isTile(token, tileTokens),
         [&] { attendTile(many, manyScratch, token); }, attendEach);
   });
-  e.onlyIf(e.lessThan(e.index(1), splits), [&] {
-    e.barrier();
-    combineSplits(splits);
-  });
+  e.onlyIf(e.lessThan(e.index(1), splits), [&] { combineSplits(splits); });
   clearPadding();
 }
 

@@ -10,7 +10,7 @@
 // A chunk (kChunkTokens positions) has three phases: scores of its pages, its
 // softmax, weighted values. Chunks are combined in rising order. With few
 // tokens and many chunks, threads take chunks apart, leave each one's output,
-// maximum and sum behind, and the same combination runs after a barrier: the
+// maximum and sum behind, and the same combination runs in a next phase: the
 // same arithmetic, so the result does not know who computed what.
 //
 // A tile is several tokens of one sequence at consecutive positions (prefill,

@@ -152,22 +152,62 @@ void Emitter::ifElse(Value condition, function_ref<void()> then,
   scf::IfOp::create(b, loc, condition, branch(then), branch(otherwise));
 }
 
-std::pair<Value, Value> Emitter::share(Value items) {
-  Value thread = get(Env::Thread), threads = get(Env::Threads);
-  auto bound = [&](Value t) -> Value {
-    return arith::DivUIOp::create(b, loc, mul(items, t), threads);
+/// before: phase(items, grain, body)
+/// after:  %first = call @bitnet_next(team, thread, threads, items, grain,
+///                                    items << 32)
+///         scf.while (%range = %first) {
+///           scf.condition(%range != 0)
+///         } do {
+///           body(%range & 0xffffffff, %range >> 32)
+///           yield call @bitnet_next(team, thread, threads, items, grain, 0)
+///         }
+void Emitter::phase(Value items, Value grain,
+                    function_ref<void(Value lo, Value hi)> body) {
+  auto next = [&](Value alone) -> Value {
+    Value arguments[] = {
+        get(Env::Team), get(Env::Thread), get(Env::Threads), items, grain,
+        alone};
+    return func::CallOp::create(b, loc, kNextFunction, b.getIndexType(),
+                                arguments)
+        .getResult(0);
   };
-  return {bound(thread), bound(addI(thread, 1))};
+  Value shift = index(32);
+  Value first = next(arith::ShLIOp::create(b, loc, items, shift));
+  // Filled where it stands: bodies look symbols up in the operations around.
+  Type type = b.getIndexType();
+  auto whileOp = scf::WhileOp::create(b, loc, type, first);
+  OpBuilder::InsertionGuard guard(b);
+  Block *before = b.createBlock(&whileOp.getBefore(), {}, type, loc);
+  Value range = before->getArgument(0);
+  Value some =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, range, index(0));
+  scf::ConditionOp::create(b, loc, some, range);
+  Block *after = b.createBlock(&whileOp.getAfter(), {}, type, loc);
+  range = after->getArgument(0);
+  Value low =
+      arith::AndIOp::create(b, loc, range, index((int64_t(1) << 32) - 1));
+  body(low, arith::ShRUIOp::create(b, loc, range, shift));
+  scf::YieldOp::create(b, loc, next(index(0)));
+}
+
+/// Weights of a piece of work: some microseconds of reading, so that a thread
+/// which has lost its core with one in hand can be helped out soon, and a
+/// hundred times what claiming it costs.
+static constexpr int64_t kPieceBytes = 128 << 10;
+
+void Emitter::weightPhase(int64_t blocks, int64_t bytes, Value rows,
+                          function_ref<void(Value lo, Value hi)> body) {
+  Value one = index(1);
+  // Without rows (no logits wanted) there is no work.
+  Value items = mulI(min(rows, one), blocks);
+  Value grain = div(index(kPieceBytes * blocks / bytes), max(rows, one));
+  phase(items, max(grain, one), body);
 }
 
 void Emitter::parallel(Value items, function_ref<void(Value)> body) {
-  auto [lo, hi] = share(items);
-  loop(lo, hi, 1, body);
-}
-
-void Emitter::barrier() {
-  Value arguments[] = {get(Env::Team), get(Env::Thread), get(Env::Threads)};
-  func::CallOp::create(b, loc, kBarrierFunction, TypeRange{}, arguments);
+  if (range.first)
+    return loop(range.first, range.second, 1, body);
+  phase(items, index(0), [&](Value lo, Value hi) { loop(lo, hi, 1, body); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -256,14 +296,7 @@ Value Emitter::scaleWindow(SymbolRefAttr ref) {
 }
 
 Value Emitter::rowsOf(Value tensor) {
-  while (Operation *op = tensor.getDefiningOp()) {
-    if (isa<GatherLogitsOp>(op))
-      return get(Env::LogitRows);
-    if (op->getNumOperands() == 0 || isa<RepeatOp>(op))
-      break;
-    tensor = op->getOperand(0);
-  }
-  return get(Env::Tokens);
+  return get(hasLogitRows(tensor) ? Env::LogitRows : Env::Tokens);
 }
 
 Value Emitter::load(VectorType type, Value memref, ValueRange at) {

@@ -46,9 +46,10 @@ enum class Env : unsigned {
 /// Types of the environment, for the signatures of lowered functions.
 SmallVector<Type> envTypes(MLIRContext *context);
 
-/// Name of the function that lowered code calls at a barrier; EmitABI gives it
-/// its body. (team: !llvm.ptr, thread: index, threads: index)
-constexpr StringLiteral kBarrierFunction = "bitnet_barrier";
+/// Name of the function that lowered code calls for work; EmitABI gives it its
+/// body. (team: !llvm.ptr, thread, threads, items, grain, alone: index) -> i64,
+/// as bitnet_team.next; a team of one thread gets `alone`.
+constexpr StringLiteral kNextFunction = "bitnet_next";
 
 class Emitter {
 public:
@@ -97,12 +98,19 @@ public:
   void eachCase(Value value, int64_t cases, function_ref<void(int64_t)> body);
   void ifElse(Value condition, function_ref<void()> then,
               function_ref<void()> otherwise);
-  /// This thread's share [lo, hi) of `items`: contiguous, sizes differ by one.
-  std::pair<Value, Value> share(Value items);
-  /// Runs body for every item of this thread's share.
+  /// Shares `items` among the threads: body(lo, hi) for pieces of about `grain`
+  /// items, 0: as the team likes. Afterwards all of them are done, whoever did
+  /// them, and visible to all threads; there is no barrier but this.
+  void phase(Value items, Value grain,
+             function_ref<void(Value lo, Value hi)> body);
+  /// A phase over `blocks` of weights, of `bytes` together, that are multiplied
+  /// with `rows` rows.
+  void weightPhase(int64_t blocks, int64_t bytes, Value rows,
+                   function_ref<void(Value lo, Value hi)> body);
+  /// Runs body for every item. Such loops of several operations may share one
+  /// phase: then LowerToVector has opened it and sets the range.
   void parallel(Value items, function_ref<void(Value)> body);
-  /// Waits for all threads.
-  void barrier();
+  void setRange(Value lo, Value hi) { range = {lo, hi}; }
 
   // Memory.
   /// A window of `bytes` from a byte offset; the first dimension may be dynamic
@@ -157,6 +165,7 @@ private:
   Value tree(Value vector, function_ref<Value(Value, Value)> combine);
   Value slotOffset(Value tensor);
   ValueRange env;
+  std::pair<Value, Value> range; ///< Of the phase around this operation.
 };
 
 // One function per operation, by file.

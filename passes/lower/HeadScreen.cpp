@@ -11,9 +11,11 @@
 //   3. score exactly every row whose sketched score comes within z standard
 //      deviations of T; all others are -infinity
 //
-// Each phase needs what all threads found in the one before. Exact means the
-// very operations of the full product (RowDots.h), so a logit that is computed
-// is the same to the bit; which ones are does not depend on the threads.
+// Each of these is a phase of work: it needs all that was found in the one
+// before. Exact means the very operations of the full product (RowDots.h), so a
+// logit that is computed is the same to the bit; which ones are does not depend
+// on the threads. Bounds are found by every thread on its own, outside of
+// items, where a thread that is late may find nonsense: it then gets no items.
 //
 // Scores of phase 1 wait in the caller's row of logits for phase 3. Best scores
 // are kept as integers of the same order.
@@ -38,6 +40,7 @@ using namespace mlir::bitnet;
 
 static constexpr int64_t kUnit = 16;  ///< Rows that share a best score.
 static constexpr int64_t kBlock = 64; ///< Rows of a block of the sketch.
+static constexpr int64_t kCandidateBlocks = 16; ///< Of a piece of phase 2 or 3.
 static constexpr int32_t kLowest = std::numeric_limits<int32_t>::min();
 
 namespace {
@@ -48,6 +51,8 @@ public:
 
 private:
   void sketchBlock(Value block, Value r, int64_t tile);
+  /// Units that only fill up a vector are never the best.
+  void clearPadding();
   Value field(Value bytes, int64_t group);
   void scoreUnits(Value r, Value bound);
   void scoreCandidates(Value r, Value bound, Value limit);
@@ -62,8 +67,9 @@ private:
   /// that follows, or the lane itself at the end.
   Value eachLane(Value bits, Value init,
                  function_ref<Value(Value lane, Value next, Value carried)>);
-  /// Every threads-th of `count`: candidates lie close together.
-  void strided(Value count, function_ref<void(Value)> body);
+  /// Small pieces of all blocks: candidates lie close together.
+  void inBlocks(function_ref<void(Value block)> body);
+  void inUnits(function_ref<void(Value unit)> body);
   Value laneMask(Value vector16xi1, Type wide);
   Value compare(arith::CmpIPredicate predicate, Value a, Value b) {
     return arith::CmpIOp::create(e.b, e.loc, predicate, a, b);
@@ -72,7 +78,8 @@ private:
   Emitter &e;
   OpBuilder &b;
   MatmulOp op;
-  int64_t tokenTile, rows, padded, steps, blocks, units, paddedUnits;
+  int64_t tokenTile, rows, padded, steps, blocks, units, paddedUnits,
+      blockBytes;
   int64_t prefetchBytes = 0;
   RowDots exact;
   Value tokens, logits, keys, sketch, sketchScales, inputWords, inputBytes,
@@ -90,6 +97,7 @@ HeadScreen::HeadScreen(Emitter &e, MatmulOp op, int64_t tokenTile)
   const LayoutInfo &info = getLayoutInfo(Layout::U2R64);
   steps = llvm::divideCeil(weight.getCols(), info.colStep);
   blocks = llvm::divideCeil(rows, kBlock);
+  blockBytes = steps * info.bytesPerStep;
   units = blocks * (kBlock / kUnit);
   paddedUnits = llvm::alignTo(units, 16);
   if (auto ahead = op->getParentOfType<ModuleOp>()->getAttrOfType<IntegerAttr>(
@@ -195,12 +203,15 @@ Value HeadScreen::eachLane(
   return init ? loop.getResult(1) : Value();
 }
 
-void HeadScreen::strided(Value count, function_ref<void(Value)> body) {
-  auto loop = scf::ForOp::create(b, e.loc, e.get(Env::Thread), count,
-                                 e.get(Env::Threads));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  body(loop.getInductionVar());
+void HeadScreen::inBlocks(function_ref<void(Value block)> body) {
+  e.phase(e.index(blocks), e.index(kCandidateBlocks),
+          [&](Value lo, Value hi) { e.loop(lo, hi, 1, body); });
+}
+void HeadScreen::inUnits(function_ref<void(Value unit)> body) {
+  inBlocks([&](Value block) {
+    Value first = e.mulI(block, kBlock / kUnit);
+    e.loop(first, e.addI(first, kBlock / kUnit), 1, body);
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -297,6 +308,14 @@ void HeadScreen::sketchBlock(Value block, Value r, int64_t tile) {
   }
 }
 
+void HeadScreen::clearPadding() {
+  e.loop(e.index(0), tokens, 1, [&](Value r) {
+    for (int64_t plane = 0; plane < 2; ++plane)
+      for (int64_t unit = units; unit < paddedUnits; ++unit)
+        e.store(e.i32(kLowest), keys, {r, e.index(plane), e.index(unit)});
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // 2. Exact logits of the likeliest rows
 //===----------------------------------------------------------------------===//
@@ -305,7 +324,7 @@ void HeadScreen::scoreUnits(Value r, Value bound) {
   Type i64 = b.getI64Type();
   Value wide = e.broadcast(bound, e.i32x16());
   Value none = e.f32(-std::numeric_limits<float>::infinity());
-  strided(e.index(units), [&](Value unit) {
+  inUnits([&](Value unit) {
     Value best = e.load(keys, {r, e.index(0), unit});
     Value any = compare(arith::CmpIPredicate::sge, best, bound);
     auto found = scf::IfOp::create(
@@ -366,7 +385,7 @@ void HeadScreen::scoreCandidates(Value r, Value bound, Value limit) {
   Value wideBound = e.broadcast(bound, e.i32x16());
   Value wideLimit = e.broadcast(limit, e.i32x16());
   Value none = e.splat(-std::numeric_limits<float>::infinity());
-  strided(e.index(blocks), [&](Value block) {
+  inBlocks([&](Value block) {
     Value first = e.mulI(block, kBlock);
     Value mask;
     for (int64_t g = 0; g < kBlock / kUnit; ++g) {
@@ -406,25 +425,22 @@ void HeadScreen::lower() {
   // best of 8 k is nearly the k-th best of all.
   Value likely = arith::ShLIOp::create(b, e.loc, topK, e.i32(3));
 
-  if (paddedUnits > units)
-    e.parallel(tokens, [&](Value r) {
-      for (int64_t plane = 0; plane < 2; ++plane)
-        for (int64_t unit = units; unit < paddedUnits; ++unit)
-          e.store(e.i32(kLowest), keys, {r, e.index(plane), e.index(unit)});
-    });
-  e.parallel(e.index(blocks), [&](Value block) {
-    Value rest = e.remI(tokens, tokenTile), tiled = e.sub(tokens, rest);
-    e.loop(e.index(0), tiled, tokenTile,
-           [&](Value r) { sketchBlock(block, r, tokenTile); });
-    e.eachCase(rest, tokenTile, [&](int64_t count) {
-      if (count)
-        sketchBlock(block, tiled, count);
+  e.weightPhase(blocks, blocks * blockBytes, tokens, [&](Value lo, Value hi) {
+    e.loop(lo, hi, 1, [&](Value block) {
+      Value rest = e.remI(tokens, tokenTile), tiled = e.sub(tokens, rest);
+      e.loop(e.index(0), tiled, tokenTile,
+             [&](Value r) { sketchBlock(block, r, tokenTile); });
+      e.eachCase(rest, tokenTile, [&](int64_t count) {
+        if (count)
+          sketchBlock(block, tiled, count);
+      });
+      if (paddedUnits > units)
+        e.onlyIf(compare(arith::CmpIPredicate::eq, block, e.index(blocks - 1)),
+                 [&] { clearPadding(); });
     });
   });
-  e.barrier();
   e.loop(e.index(0), tokens, 1,
          [&](Value r) { scoreUnits(r, kthBest(r, 0, likely)); });
-  e.barrier();
   e.loop(e.index(0), tokens, 1, [&](Value r) {
     scoreCandidates(r, kthBest(r, 0, likely), kthBest(r, 1, topK));
   });

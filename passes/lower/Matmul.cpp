@@ -1,10 +1,10 @@
 //===- Matmul.cpp - Integer matrix products and their epilogue ------------===//
 //
-// One thread takes a contiguous range of row blocks, so it reads its weights as
-// one stream; a block is multiplied with `tokenTile` tokens at a time, whose
-// sums stay in registers:
+// Threads take row blocks from contiguous runs of their own, so each reads its
+// weights as one stream; a block is multiplied with `tokenTile` tokens at a
+// time, whose sums stay in registers:
 //
-//   for block in share(blocks of all weights):
+//   for block in this thread's pieces of the blocks of all weights:
 //     for t in tokens, tile by tile, the rest as one smaller tile:
 //       dots[tile][planes][groups] = 0
 //       for step in columns / colStep:
@@ -133,26 +133,31 @@ void MatmulLowering::lower() {
     for (size_t i = 0; i < weights.size(); ++i)
       walks.push_back(ArrayRef(weights).slice(i, 1));
 
-  int64_t total = 0;
-  for (ArrayRef<Weight> walk : walks)
+  int64_t total = 0, bytes = 0;
+  for (ArrayRef<Weight> walk : walks) {
     total += walk[0].blocks;
-  auto [lo, hi] = e.share(e.index(total));
-  int64_t begin = 0;
-  for (auto [i, walk] : llvm::enumerate(walks)) {
-    int64_t blocks = walk[0].blocks;
-    auto clamp = [&](Value bound) -> Value {
-      Value low = arith::MaxSIOp::create(
-          e.b, e.loc, e.sub(bound, e.index(begin)), e.index(0));
-      return arith::MinSIOp::create(e.b, e.loc, low, e.index(blocks));
-    };
-    Value out = e.buffer(op.getResult(i));
-    e.loop(clamp(lo), clamp(hi), 1, [&, walk = walk](Value block) {
-      for (const Weight &w : walk)
-        blockOf(w, out, block);
-    });
-    clearPads(walk[0], out);
-    begin += blocks;
+    for (const Weight &w : walk)
+      bytes += w.blocks * w.steps * info.bytesPerStep;
   }
+  e.weightPhase(total, bytes, rows, [&](Value lo, Value hi) {
+    int64_t begin = 0;
+    for (auto [i, walk] : llvm::enumerate(walks)) {
+      int64_t blocks = walk[0].blocks;
+      auto clamp = [&](Value bound) -> Value {
+        Value low = arith::MaxSIOp::create(
+            e.b, e.loc, e.sub(bound, e.index(begin)), e.index(0));
+        return arith::MinSIOp::create(e.b, e.loc, low, e.index(blocks));
+      };
+      Value out = e.buffer(op.getResult(i));
+      e.loop(clamp(lo), clamp(hi), 1, [&, walk = walk](Value block) {
+        for (const Weight &w : walk)
+          blockOf(w, out, block);
+      });
+      begin += blocks;
+    }
+  });
+  for (auto [i, walk] : llvm::enumerate(walks))
+    clearPads(walk[0], e.buffer(op.getResult(i)));
 }
 
 LogicalResult mlir::bitnet::lowerMatmul(Emitter &e, MatmulOp op) {

@@ -71,14 +71,24 @@ enum bitnet_cpu_feature_bit {
 };
 
 /* A team of threads that execute step together (SPMD). The runtime owns the
- * threads; generated code only ever calls barrier. With num_threads == 1 it is
- * never called and may be null. */
+ * threads; generated code only ever calls next. With num_threads == 1 it is
+ * never called and may be null.
+ *
+ * A step is a sequence of operations, the same for every thread. An operation
+ * has `items` pieces of work that may be done in any order by any thread, and
+ * each thread asks next for some of them until it gets none. A thread that asks
+ * for work of an operation that the others have finished gets none, so threads
+ * may begin a step late. */
 typedef struct bitnet_team {
   uint32_t num_threads;
   uint32_t reserved;
-  /* Returns when all num_threads threads have called it; everything a thread
-   * wrote before is visible to all after. `thread` is the caller's number. */
-  void (*barrier)(struct bitnet_team *team, uint32_t thread);
+  /* The next items that `thread` has to do of its current operation, as
+   * first | end << 32, about `grain` of them (0: as many as the team likes);
+   * or 0 once all items of the
+   * operation are done. Then everything that any thread wrote for them is
+   * visible to the caller, whose next call begins the next operation. */
+  uint64_t (*next)(struct bitnet_team *team, uint32_t thread, uint32_t items,
+                   uint32_t grain);
 } bitnet_team;
 
 /* What one step computes: num_tokens tokens, in any mix of sequences, prefill
@@ -119,10 +129,12 @@ typedef struct bitnet_context {
 
 struct bitnet_model;
 
-/* Runs one batch. Every one of team->num_threads threads calls it with the
- * same arguments and its own `thread`. Logits are float[num_logits]
- * [logits_stride], of which the first vocab_size of a row mean something; they
- * do not depend on the number of threads nor on what else is in the batch. */
+/* Runs one batch. Each of team->num_threads threads may call it, with the same
+ * arguments and its own `thread`; the step is complete when one of them
+ * returns, and its memory free for another once all that called have returned.
+ * Logits are float[num_logits][logits_stride], of which the first vocab_size of
+ * a row mean something; they do not depend on the number of threads nor on what
+ * else is in the batch. */
 typedef void (*bitnet_step_fn)(const struct bitnet_model *model,
                                const bitnet_context *context,
                                const bitnet_batch *batch, float *logits,

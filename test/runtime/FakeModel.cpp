@@ -66,7 +66,6 @@ static Entry *entryOf(const bitnet_context *context, int32_t sequence,
 static void fakeStep(const bitnet_model *model, const bitnet_context *context,
                      const bitnet_batch *batch, float *logits,
                      bitnet_team *team, uint32_t thread) {
-  const uint32_t threads = team->num_threads;
   if (thread == 0) {
     expect(aligned(context->workspace) && aligned(context->kv_pages) &&
            aligned(logits));
@@ -76,19 +75,26 @@ static void fakeStep(const bitnet_model *model, const bitnet_context *context,
     if (const char *delay = getenv("FAKE_DELAY_US"))
       usleep(static_cast<useconds_t>(atoi(delay)));
   }
-  // Each thread stores its share of the tokens, in the pages and in the
-  // workspace.
+  auto forEach = [&](uint32_t items, auto &&work) {
+    uint64_t range = uint64_t{items} << 32;
+    if (team->num_threads > 1)
+      range = team->next(team, thread, items, 1);
+    while (range) {
+      for (auto i = static_cast<uint32_t>(range); i < range >> 32; ++i)
+        work(i);
+      range = team->num_threads > 1 ? team->next(team, thread, items, 1) : 0;
+    }
+  };
+  // The threads store the tokens, in the pages and in the workspace.
   auto *shared = reinterpret_cast<int32_t *>(context->workspace);
-  for (uint32_t i = thread; i < batch->num_tokens; i += threads) {
+  forEach(batch->num_tokens, [&](uint32_t i) {
     Entry *entry = entryOf(context, batch->sequence[i], batch->position[i]);
     expect(entry->mark == 0 || entry->mark == mark);
     *entry = {batch->token[i], batch->position[i], mark};
     shared[i * 16] = batch->token[i];
-  }
-  if (threads > 1)
-    team->barrier(team, thread);
-  // Then all read what the others wrote; each fills its share of the ids.
-  for (uint32_t row = 0; row < batch->num_logits; ++row) {
+  });
+  // Then all read what the others wrote; each fills some of the rows.
+  forEach(batch->num_logits, [&](uint32_t row) {
     const auto i = static_cast<uint32_t>(batch->logits_token[row]);
     expect(i < batch->num_tokens && shared[i * 16] == batch->token[i]);
     const int32_t position = batch->position[i];
@@ -105,14 +111,14 @@ static void fakeStep(const bitnet_model *model, const bitnet_context *context,
                   uint32_t{bitnet::test::firstByteToken}
             : bitnet::test::endToken;
     float *out = logits + static_cast<size_t>(row) * model->logits_stride;
-    for (uint32_t id = thread; id < model->vocab_size; id += threads) {
+    for (uint32_t id = 0; id < model->vocab_size; ++id) {
       out[id] = static_cast<float>(mix(history, id) >> 40) * 0x1p-24f +
                 (id == wanted ? 20.0f : 0.0f);
       // Half of the vocabulary is more than the best screen_max_k.
       if (batch->top_k && batch->top_k <= model->screen_max_k && out[id] < 0.5f)
         out[id] = -HUGE_VALF;
     }
-  }
+  });
 }
 
 static bitnet_model makeModel() {

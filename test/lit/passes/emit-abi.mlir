@@ -3,8 +3,8 @@
 // Everything but the descriptor is internal to the object.
 // CHECK: llvm.func internal @step(
 // CHECK: llvm.func internal @layer_step(
-// A team of one never calls its barrier.
-// CHECK: llvm.func internal @bitnet_barrier
+// A team of one is never asked for work.
+// CHECK: llvm.func internal @bitnet_next
 // CHECK: llvm.icmp "ugt"
 // CHECK: llvm.func internal @story_step(%{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: i32)
 // CHECK: llvm.mlir.global internal constant @story_name("t\00")

@@ -9,18 +9,22 @@
 // PLAN: @embed_sketch quant sketch shape [128, 64] scale_rows 128 source "@sketch:e" layout u2_r64 at 8704 scale_at 10752
 // PLAN: sketch @globals::@embed_sketch z 6.000000e+00 {{.*}}bitnet.scratch =
 
-// Two ways, and two barriers in one of them.
+// Two ways, and three phases of work in one of them.
 // RUN: bitnet-opt %S/Inputs/ternary-model.mlir --bitnet-fuse --bitnet-screen-head=always=true --bitnet-to-vector=target=znver4 | FileCheck %s
 // CHECK-LABEL: func.func @step
 // CHECK: scf.if
+// CHECK: call @bitnet_next
 // CHECK: bitnet.dot_u8i8 {{.*}} bound 48
-// CHECK: call @bitnet_barrier
-// CHECK: scf.while
+// CHECK: call @bitnet_next
+// CHECK: call @bitnet_next
 // CHECK: bitnet.dot_u8i8
-// CHECK: call @bitnet_barrier
-// CHECK: scf.while
+// CHECK: call @bitnet_next
+// CHECK: call @bitnet_next
 // CHECK: bitnet.dot_u8i8
+// CHECK: call @bitnet_next
 // CHECK: } else {
-// CHECK-NOT: call @bitnet_barrier
+// CHECK: call @bitnet_next
 // CHECK: bitnet.dot_u8i8
+// CHECK: call @bitnet_next
+// CHECK-NOT: call @bitnet_next
 // CHECK: return

@@ -8,7 +8,10 @@
 // CHECK: func.call @layer_step({{.*}}%[[LAYER]]
 
 // CHECK-LABEL: func.func private @layer_step
-// CHECK: call @bitnet_barrier
+// Work is claimed piece by piece until there is none.
+// CHECK: %[[FIRST:.*]] = {{.*}}call @bitnet_next(
+// CHECK: scf.while (%[[RANGE:.*]] = %[[FIRST]])
+// CHECK: arith.cmpi ne, %[[RANGE]], %c0
 // The norm: 16 lanes, multiplication and addition apart.
 // CHECK: scf.for
 // CHECK: %[[SQUARE:.*]] = arith.mulf %[[X:.*]], %[[X]] : vector<16xf32>
@@ -19,7 +22,7 @@
 // CHECK: bitnet.truncate_f16
 // CHECK: bitnet.extend_f16
 // Chunks that threads took apart meet behind a barrier, if there are several.
-// CHECK: func.call @bitnet_barrier
+// CHECK: func.call @bitnet_next
 
 // Nothing is contracted, reassociated or approximated.
 // CHECK-NOT: fastmath

@@ -1,6 +1,6 @@
 // RUN: bitnet-opt %s --bitnet-place-barriers | FileCheck %s
 
-// Each thread takes the same tokens in all of these, but a token's codes lie
+// An item is the same token in all of these, but a token's codes lie
 // where other tokens' floats were: those must have been read by then.
 // CHECK-LABEL: func.func @step
 // CHECK-NEXT: bitnet.activation
