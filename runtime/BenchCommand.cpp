@@ -44,6 +44,7 @@ struct BenchResult {
   bool screened = false;
   uint64_t peakBytes = 0;
   uint64_t drafted = 0, accepted = 0; ///< Tokens of all rounds.
+  double barriers = 0; ///< A decoded token (or step of several sequences).
   unsigned threads = 0;
 };
 } // namespace
@@ -227,12 +228,16 @@ static bool measure(const bitnet_model &model, const BenchArguments &arguments,
       return false;
     sampler.sample({session->logits(), model.vocab_size});
     const double first = now();
+    const uint64_t barriers = session->barriers();
     if (arguments.sequences > 1
             ? !decodeTogether(*session, sequence, sampler, arguments, computed)
             : !decodeOne(*session, sequence, sampler, prompt, arguments, result,
                          computed, error))
       return false;
     const double end = now();
+    if (arguments.generate)
+      result.barriers = static_cast<double>(session->barriers() - barriers) /
+                        static_cast<double>(arguments.generate);
     const double bandwidth = session->readWeights();
     if (round == 0) {
       result.logitsPerStep =
@@ -316,6 +321,7 @@ static void print(const bitnet_model &model, const BenchArguments &arguments,
             ",\n \"decode_gb_per_second\": " + jsonNumber(bandwidth) + ",\n";
     text += asJson("read_gb_per_second", result.read, 1e-9);
     text += asJson("share_of_read_bandwidth", result.share, 1);
+    text += " \"barriers_per_token\": " + jsonNumber(result.barriers) + ",\n";
     text +=
         " \"peak_memory_bytes\": " + std::to_string(result.peakBytes) + "\n}";
     puts(text.c_str());
@@ -341,6 +347,7 @@ static void print(const bitnet_model &model, const BenchArguments &arguments,
     printf("%-18s %10.2f GB/s reading the same bytes alone; decode reaches "
            "%.0f %% of it\n",
            "limit", result.read.median * 1e-9, result.share.median * 100);
+  printf("%-18s %10.1f a token\n", "barriers", result.barriers);
   printf("%-18s %10.1f MB\n", "peak memory",
          static_cast<double>(result.peakBytes) * 1e-6);
 }

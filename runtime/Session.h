@@ -70,6 +70,10 @@ public:
   /// kv().prepareWrite. For schedulers that mix sequences.
   void step(const bitnet_batch &batch);
 
+  /// Times that the threads have waited for each other's work in all steps so
+  /// far; 0 with one thread.
+  uint64_t barriers() const { return team->operations(); }
+
   /// Bytes per second with which these threads read the weights and do nothing
   /// else (ReadBandwidth.h); 0 if the model has none of its own.
   double readWeights();

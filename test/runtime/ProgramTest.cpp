@@ -277,6 +277,11 @@ TEST(Program, BenchMeasures) {
   EXPECT_EQ(all.at("head_screened"), false);
   EXPECT_EQ(all.at("logits_computed_per_step"), 264);
   EXPECT_EQ(all.at("bytes_read_per_step"), 64);
+  // The fake model has two operations a token.
+  r = runProgram({"bench", "--json", "--prompt", "10", "--gen", "4", "--repeat",
+                  "1", "--threads", "2"});
+  ASSERT_EQ(r.exit, 0) << r.err;
+  EXPECT_EQ(json::parse(r.out).at("barriers_per_token"), 2);
   r = runProgram({"bench", "--repeat", "1"});
   EXPECT_EQ(r.exit, 0);
   EXPECT_NE(r.out.find("tokens/s"), std::string::npos);
