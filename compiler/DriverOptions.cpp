@@ -107,6 +107,15 @@ static Error ignoreField(ImportOptions &options, StringRef value) {
   return Error::success();
 }
 
+static Error setActivations(ImportOptions &options, StringRef value) {
+  if (value != "int8" && value != "int16")
+    return createStringError("unknown activations '" + value +
+                             "'; known are int8 and int16");
+  options.weightsOnlyInput =
+      value == "int8" ? InputQuant::Int8Groups : InputQuant::Int16;
+  return Error::success();
+}
+
 template <Error (*Set)(ImportOptions &, StringRef)>
 static Error setImport(DriverOptions &options, StringRef value) {
   return Set(options.import, value);
@@ -119,6 +128,8 @@ std::optional<Error> bitnetc::setImportOption(ImportOptions &options,
     return setI2SLayout(options, value);
   if (name == "--ignore-field")
     return ignoreField(options, value);
+  if (name == "--activations")
+    return setActivations(options, value);
   return std::nullopt;
 }
 
@@ -204,6 +215,11 @@ static constexpr OptionRow kOptions[] = {
      "do not mind this field of config.json, which bitnetc does\n"
      "not know; may be repeated (text_config.NAME: in an object)",
      setImport<ignoreField>},
+    {"Model", "--activations", "", "KIND",
+     "of a model that quantises weights only (Bonsai), per\n"
+     "group of columns: int16 (default), or int8: faster,\n"
+     "less exact",
+     setImport<setActivations>},
     {"Code", "--head-screen", "", "Z",
      "with --top-k or --greedy compute only logits within\n"
      "Z standard deviations of the best, by a sketch of\n"

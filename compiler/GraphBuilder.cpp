@@ -163,15 +163,26 @@ Value GraphBuilder::norm(StringRef name, Value input, StringRef source,
                            bias, b.getF32FloatAttr(form.eps));
 }
 
-/// How a linear of this quantiser reads its input.
-static std::pair<InputQuant, CodeRange> inputOf(const Quantization &quant,
-                                                bool shifted = false) {
+namespace {
+/// How a linear reads its input.
+struct InputForm {
+  InputQuant kind = InputQuant::Int16;
+  CodeRange range = CodeRange::Signed127;
+  bool byGroup = false;
+};
+} // namespace
+
+static InputForm inputOf(const Quantization &quant, bool shifted = false) {
+  // Kernels take 16 columns at a time.
+  const bool byGroup = quant.group && quant.group % 16 == 0;
   switch (quant.input) {
   case bitnetc::InputQuant::Sign:
-    return {InputQuant::Sign, CodeRange::Signed127};
+    return {InputQuant::Sign};
   case bitnetc::InputQuant::None: // Refused for the linears of layers.
   case bitnetc::InputQuant::Int16:
-    return {InputQuant::Int16, CodeRange::Signed127};
+    return {InputQuant::Int16, CodeRange::Signed127, byGroup};
+  case bitnetc::InputQuant::Int8Groups:
+    return {InputQuant::Int8, CodeRange::Signed127, byGroup};
   case bitnetc::InputQuant::Int8:
     break;
   }
@@ -188,10 +199,10 @@ Value GraphBuilder::linear(StringRef name, Value input, int64_t n,
                  {model.linearNormEps, model.linearLayerNorm,
                   model.linearNormGain, model.normBias});
   int64_t k = cast<RankedTensorType>(input.getType()).getDimSize(1);
-  auto [kind, range] = inputOf(model.quant, shifted);
+  InputForm form = inputOf(model.quant, shifted);
   return LinearOp::create(b, loc, rows(n), input,
-                          addQuantized(name, n, k, source, model.quant), kind,
-                          range);
+                          addQuantized(name, n, k, source, model.quant),
+                          form.kind, form.range, form.byGroup);
 }
 
 Value GraphBuilder::headNormIfAny(StringRef name, Value input,
@@ -301,11 +312,9 @@ void GraphBuilder::buildStep() {
              {model.headInputNormEps, model.linearLayerNorm,
               model.linearNormGain, model.normBias});
   auto quant = model.tiedHead ? model.embedding : model.head;
-  auto [kind, range] = quant
-                           ? inputOf(*quant)
-                           : std::pair(InputQuant::Int16, CodeRange::Signed127);
-  Value logits =
-      LinearOp::create(b, loc, rows(model.vocabSize), h, head, kind, range);
+  InputForm input = quant ? inputOf(*quant) : InputForm();
+  Value logits = LinearOp::create(b, loc, rows(model.vocabSize), h, head,
+                                  input.kind, input.range, input.byGroup);
   func::ReturnOp::create(b, loc, logits);
   b.setInsertionPointAfter(function);
 }

@@ -80,9 +80,9 @@ std::string shapeText(ArrayRef<int64_t> shape) {
 }
 
 ArrayRef<StringRef> templateTokenNames() {
-  static constexpr StringRef names[] = {
-      "bos_token", "eos_token", "unk_token", "sep_token",
-      "pad_token", "cls_token", "mask_token"};
+  static constexpr StringRef names[] = {"bos_token", "eos_token", "unk_token",
+                                        "sep_token", "pad_token", "cls_token",
+                                        "mask_token"};
   return names;
 }
 
@@ -252,6 +252,27 @@ Error addShardedSafetensors(Model &m, StringRef index) {
   return Error::success();
 }
 
+/// Int8 for every group in place of int16, wherever there are groups.
+static Error setInt8Groups(Model &model) {
+  bool found = false;
+  std::vector<Quantization *> all = {&model.quant};
+  for (std::optional<Quantization> *own : {&model.embedding, &model.head})
+    if (*own)
+      all.push_back(&**own);
+  for (Quantization *quant : all) {
+    if (quant->input != InputQuant::Int16 || !quant->group ||
+        quant->group % 16 != 0)
+      continue;
+    quant->input = InputQuant::Int8Groups;
+    found = true;
+  }
+  if (found)
+    return Error::success();
+  return fileError(model.path,
+                   "--activations is for models that quantise weights only, "
+                   "and these in groups (of a multiple of 16 columns)");
+}
+
 Expected<Model> importModel(StringRef path, const ImportOptions &options) {
   auto import = [&]() -> Expected<Model> {
     if (!sys::fs::exists(path))
@@ -282,6 +303,9 @@ Expected<Model> importModel(StringRef path, const ImportOptions &options) {
   if (!model)
     return model;
   model->path = path.str();
+  if (options.weightsOnlyInput == InputQuant::Int8Groups)
+    if (Error error = setInt8Groups(*model))
+      return error;
   if (Error error = verifyModel(*model))
     return error;
   return model;

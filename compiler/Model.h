@@ -47,10 +47,11 @@ enum class DType {
 enum class Activation { SiLU, ReLU2, GELU };
 enum class RopeKind { None, Half, Interleaved };
 enum class WeightQuant { Binary, Ternary, Float };
-/// How a linear quantises its input: not at all, int8 per token, int16 per
-/// token (for models that know no such quantisation: their activations are
-/// 16-bit floats), or its sign.
-enum class InputQuant { None, Int8, Int16, Sign };
+/// How a linear quantises its input: not at all, int8 per token, its sign; or,
+/// for models that know no such quantisation (their activations are 16-bit
+/// floats), int16 or int8 for each group of columns that shares a scale in the
+/// weight (int16 per token if none does).
+enum class InputQuant { None, Int8, Int16, Int8Groups, Sign };
 /// What max|x| becomes in int8: 127, or 128 and saturating (the first BitNet).
 enum class CodeRange { Signed127, Signed128 };
 /// What shares a scale: all of a matrix, a row, or a group of columns of a row.
@@ -212,6 +213,8 @@ std::string layerName(int64_t layer, llvm::StringRef name);
 /// shape.
 struct ImportOptions {
   gguf::I2SLayout i2sLayout = gguf::I2SLayout::Blocks128;
+  /// Activations of a model that quantises weights only: Int16 or Int8Groups.
+  InputQuant weightsOnlyInput = InputQuant::Int16;
   /// Fields of a config.json that are no error though nothing reads them.
   std::vector<std::string> ignoredFields;
 };

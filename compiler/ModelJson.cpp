@@ -122,6 +122,10 @@ Quantization readQuantizer(JsonFields &q, bool &shiftedGate) {
        "is missing, and scales are for groups"},
       {!groups && quant.group, "group_size", "is for \"group\" scales only"},
       {quant.group % 8 != 0, "group_size", "must be a multiple of 8"},
+      {quant.input == InputQuant::Int8Groups &&
+           (!groups || quant.group % 16 != 0),
+       "activation",
+       "\"int8_groups\" is for \"group\" scales, of a multiple of 16 columns"},
       {groups && quant.input == InputQuant::Sign, "scale",
        "\"group\" is for integer activations only"},
       {quant.centred && !master, "centred",

@@ -33,9 +33,8 @@ constexpr Choice<WeightQuant> weightQuants[] = {
     {"float", WeightQuant::Float},
 };
 constexpr Choice<InputQuant> inputQuants[] = {
-    {"sign", InputQuant::Sign},
-    {"int8", InputQuant::Int8},
-    {"int16", InputQuant::Int16},
+    {"sign", InputQuant::Sign},   {"int8", InputQuant::Int8},
+    {"int16", InputQuant::Int16}, {"int8_groups", InputQuant::Int8Groups},
     {"none", InputQuant::None},
 };
 constexpr Choice<ScaleKind> scaleKinds[] = {

@@ -33,6 +33,13 @@ struct KVCacheResource : public SideEffects::Resource::Base<KVCacheResource> {
 /// null.
 class WeightOp;
 WeightOp lookupWeight(Operation *from, SymbolRefAttr ref);
+
+/// Of columns that have a scale of their own in each token, by the type of the
+/// scales: 1 for ? f32, G for ?xG f32.
+inline int64_t groupsOf(Type tokenScale) {
+  auto type = cast<RankedTensorType>(tokenScale);
+  return type.getRank() == 2 ? type.getDimSize(1) : 1;
+}
 } // namespace mlir::bitnet
 
 #define GET_OP_CLASSES

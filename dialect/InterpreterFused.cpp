@@ -27,6 +27,13 @@ static int64_t planesOf(Value codes) {
   return cast<RankedTensorType>(codes.getType()).getShape()[1];
 }
 
+/// By the types of the results of a quantize or norm_quantize.
+template <typename OpTy>
+static scalar::Quantized quantized(OpTy op, const Tensor &x) {
+  return scalar::quantize(x, planesOf(op.getCodes()), op.getRange(),
+                          groupsOf(op.getScale().getType()));
+}
+
 template <typename OpTy>
 static LogicalResult setQuantized(OpTy op, scalar::Quantized q,
                                   llvm::DenseMap<Value, Tensor> &values) {
@@ -37,9 +44,7 @@ static LogicalResult setQuantized(OpTy op, scalar::Quantized q,
 }
 
 LogicalResult Interpreter::eval(QuantizeOp op, Frame &frame) {
-  return setQuantized(op,
-                      scalar::quantize(frame.values[op.getInput()],
-                                       planesOf(op.getCodes()), op.getRange()),
+  return setQuantized(op, quantized(op, frame.values[op.getInput()]),
                       frame.values);
 }
 
@@ -89,9 +94,7 @@ LogicalResult Interpreter::eval(NormQuantizeOp op, Frame &frame) {
   FailureOr<Tensor> y = norm(op, frame);
   if (failed(y))
     return failure();
-  return setQuantized(
-      op, scalar::quantize(*y, planesOf(op.getCodes()), op.getRange()),
-      frame.values);
+  return setQuantized(op, quantized(op, *y), frame.values);
 }
 
 LogicalResult Interpreter::eval(SignPackOp op, Frame &frame) {

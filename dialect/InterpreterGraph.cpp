@@ -180,7 +180,8 @@ LogicalResult Interpreter::eval(LinearOp op, Frame &frame) {
                frame);
   } else {
     scalar::Quantized q = scalar::quantize(
-        x, op.getInputQuant() == InputQuant::Int8 ? 1 : 2, op.getRange());
+        x, op.getInputQuant() == InputQuant::Int8 ? 1 : 2, op.getRange(),
+        op.getByGroup() ? lookupWeight(op, op.getWeight()).getGroups() : 1);
     y = linear(op, q.codes, &q.scale, op.getWeight(), frame);
   }
   if (failed(y))

@@ -172,36 +172,42 @@ static Bounds boundsOf(int64_t planes, CodeRange range) {
   llvm_unreachable("range of codes");
 }
 
-Quantized scalar::quantize(const Tensor &x, int64_t planes, CodeRange range) {
-  int64_t rows = x.rows(), k = x.rowSize();
+Quantized scalar::quantize(const Tensor &x, int64_t planes, CodeRange range,
+                           int64_t groups) {
+  int64_t rows = x.rows(), k = x.rowSize(), part = k / groups;
   const Bounds bounds = boundsOf(planes, range);
   Tensor::Codes codes(rows * planes * k);
-  Tensor::Floats scale(rows);
-  Tensor::Ints sum(rows * planes);
-  for (int64_t t = 0; t < rows; ++t) {
+  Tensor::Floats scale(rows * groups);
+  Tensor::Ints sum(rows * planes * groups);
+  for (int64_t tg = 0; tg < rows * groups; ++tg) {
+    int64_t t = tg / groups, g = tg % groups;
+    ArrayRef<float> values = x.row(t).slice(g * part, part);
     float shift = 0.0f, absMax = kMinAbsMax;
     if (range == CodeRange::Shifted128)
-      shift = *llvm::min_element(x.row(t));
-    for (float v : x.row(t))
+      shift = *llvm::min_element(values);
+    for (float v : values)
       absMax = std::max(absMax, std::fabs(v - shift));
     float s = bounds.peak / absMax;
-    scale[t] = absMax / bounds.peak;
-    int8_t *high = codes.data() + t * planes * k,
+    scale[tg] = absMax / bounds.peak;
+    int8_t *high = codes.data() + t * planes * k + g * part,
            *low = high + (planes - 1) * k;
-    for (int64_t i = 0; i < k; ++i) {
-      int32_t q = std::clamp(roundToEvenInt((x.row(t)[i] - shift) * s),
+    for (int64_t i = 0; i < part; ++i) {
+      int32_t q = std::clamp(roundToEvenInt((values[i] - shift) * s),
                              bounds.smallest, bounds.largest);
       low[i] = static_cast<int8_t>(q & 255);
       if (planes == 2)
         high[i] = static_cast<int8_t>((q - low[i]) >> 8);
     }
     for (int64_t p = 0; p < planes; ++p)
-      for (int64_t i = 0; i < k; ++i)
-        sum[t * planes + p] += high[p * k + i];
+      for (int64_t i = 0; i < part; ++i)
+        sum[(t * planes + p) * groups + g] += high[p * k + i];
   }
+  std::vector<int64_t> scaleShape = {rows};
+  if (groups > 1)
+    scaleShape.push_back(groups);
   return {Tensor::of({rows, planes, k}, std::move(codes)),
-          Tensor::of({rows}, std::move(scale)),
-          Tensor::of({rows, planes}, std::move(sum))};
+          Tensor::of(scaleShape, std::move(scale)),
+          Tensor::of({rows, planes * groups}, std::move(sum))};
 }
 
 Tensor scalar::binarize(const Tensor &x) {
@@ -266,23 +272,28 @@ static float joinPlanes(const int32_t *dots, int64_t planes, int64_t apart) {
   return high + static_cast<float>(dots[apart]);
 }
 
-/// Every group has its own scale in each row; their sum runs in rising order.
+/// Every group has its own scale in each row, and maybe for each token; their
+/// sum runs in rising order.
 static Tensor dequantizeGroups(const Tensor &dots, const Tensor &tokenScale,
                                ArrayRef<float> scales) {
   const auto &in = std::get<Tensor::Ints>(dots.data);
   int64_t rows = dots.rows(), n = dots.shape[2], groups = scales.size() / n;
   int64_t planes = dots.shape[1] / groups;
+  const bool byGroup = tokenScale.shape.size() == 2;
   Tensor::Floats out(rows * n);
   for (int64_t t = 0; t < rows; ++t)
     for (int64_t i = 0; i < n; ++i) {
       float value = 0.0f;
       for (int64_t g = 0; g < groups; ++g) {
+        float scale = scales[i * groups + g];
+        if (byGroup)
+          scale = scale * tokenScale.floats()[t * groups + g];
         float product = joinPlanes(&in[(t * planes * groups + g) * n + i],
                                    planes, groups * n) *
-                        scales[i * groups + g];
+                        scale;
         value += product;
       }
-      out[t * n + i] = value * tokenScale.floats()[t];
+      out[t * n + i] = byGroup ? value : value * tokenScale.floats()[t];
     }
   return Tensor::of({rows, n}, std::move(out));
 }

@@ -34,7 +34,9 @@ Tensor activation(ActivationKind kind, const Tensor &x);
 Tensor multiply(const Tensor &a, const Tensor &b);
 Tensor add(const Tensor &a, const Tensor &b);
 
-Quantized quantize(const Tensor &x, int64_t planes, CodeRange range);
+/// Every one of `groups` equal parts of a row on its own.
+Quantized quantize(const Tensor &x, int64_t planes, CodeRange range,
+                   int64_t groups = 1);
 Tensor binarize(const Tensor &x);
 Tensor pack(const Tensor &bits);
 /// Codes or packed bits times a weight of [n, k].

@@ -182,6 +182,12 @@ LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &) {
   if (getRange() != CodeRange::Signed127 && getInputQuant() != InputQuant::Int8)
     return emitOpError() << "range " << stringifyEnum(getRange())
                          << " is for int8 input";
+  if (getByGroup() && (getInputQuant() == InputQuant::Sign ||
+                       getRange() != CodeRange::Signed127 ||
+                       lookupWeight(*this, getWeight()).getGroup() == 0 ||
+                       lookupWeight(*this, getWeight()).getGroup() % 16))
+    return emitOpError("by_group is for int8 and int16 input, and weights with "
+                       "groups of 16 n columns");
   return checkKinds(*this, getWeight(), getInputQuant() == InputQuant::Sign);
 }
 
@@ -247,18 +253,24 @@ LogicalResult AttentionOp::verify() {
 // Decomposed and fused level
 //===----------------------------------------------------------------------===//
 
-/// codes ?xPxK, scale ?, sum ?xP must fit rows ?xK.
+/// codes ?xPxK, scale ? and sum ?xP must fit rows ?xK; or scale ?xG and sum
+/// ?x(PG).
 static LogicalResult checkPlanes(Operation *op, Type input, Type codes,
-                                 Type sum) {
+                                 Type scale, Type sum) {
+  int64_t groups = groupsOf(scale);
   ArrayRef<int64_t> shape = cast<RankedTensorType>(codes).getShape();
   if (shape[2] != lastDim(input))
     return op->emitOpError("codes must have ")
            << lastDim(input) << " columns, have " << shape[2];
   if (shape[1] != 1 && shape[1] != 2)
     return op->emitOpError("codes must have 1 or 2 planes, have ") << shape[1];
-  if (lastDim(sum) != shape[1])
+  if (lastDim(sum) != shape[1] * groups)
     return op->emitOpError("sum must have one entry for each of ")
-           << shape[1] << " planes, has " << lastDim(sum);
+           << shape[1] << " planes" << (groups > 1 ? " and each group" : "")
+           << ", has " << lastDim(sum);
+  if (groups > 1 && (shape[2] % groups || shape[2] / groups % 16))
+    return op->emitOpError() << shape[2] << " columns are not " << groups
+                             << " groups of a multiple of 16";
   return success();
 }
 
@@ -269,6 +281,9 @@ template <typename OpTy> static LogicalResult checkRange(OpTy op) {
   if (cast<RankedTensorType>(op.getCodes().getType()).getShape()[1] != 1)
     return op.emitOpError()
            << "range " << stringifyEnum(op.getRange()) << " is for 1 plane";
+  if (groupsOf(op.getScale().getType()) > 1)
+    return op.emitOpError()
+           << "range " << stringifyEnum(op.getRange()) << " is for whole rows";
   return op.getRange() == CodeRange::Shifted128
              ? checkWholeVectors(op, lastDim(op.getInput().getType()),
                                  "shifted")
@@ -286,7 +301,7 @@ static LogicalResult checkPacked(Operation *op, Type input, Type packed) {
 
 LogicalResult QuantizeOp::verify() {
   if (failed(checkPlanes(*this, getInput().getType(), getCodes().getType(),
-                         getSum().getType())))
+                         getScale().getType(), getSum().getType())))
     return failure();
   return checkRange(*this);
 }
@@ -303,6 +318,17 @@ LogicalResult PackOp::verify() {
 
 LogicalResult SignPackOp::verify() {
   return checkPacked(*this, getInput().getType(), getType());
+}
+
+/// A token with a scale for each group must have the groups of the weight.
+static LogicalResult checkTokenGroups(Operation *op, Type scale,
+                                      WeightOp weight) {
+  int64_t groups = groupsOf(scale);
+  if (groups == 1 || groups == weight.getGroups())
+    return success();
+  return op->emitOpError() << "input has scales for " << groups
+                           << " groups, weight '" << weight.getSymName()
+                           << "' for " << weight.getGroups();
 }
 
 /// Common to dot and matmul: the input's columns fit weight `ref` with n rows.
@@ -347,12 +373,13 @@ LogicalResult DequantizeOp::verifySymbolUses(SymbolTableCollection &) {
       lastDim(getType()) != weight.getRows())
     return emitOpError() << "rows must have " << weight.getRows()
                          << " columns like weight " << getWeight();
-  return success();
+  return getScale() ? checkTokenGroups(*this, getScale().getType(), weight)
+                    : success();
 }
 
 LogicalResult NormQuantizeOp::verifySymbolUses(SymbolTableCollection &) {
   if (failed(checkPlanes(*this, getInput().getType(), getCodes().getType(),
-                         getSum().getType())) ||
+                         getScale().getType(), getSum().getType())) ||
       failed(checkRange(*this)))
     return failure();
   return checkNorm(*this, lastDim(getInput().getType()));
@@ -405,7 +432,10 @@ LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {
   for (auto [i, ref] : llvm::enumerate(getWeights())) {
     Type result = getResult(getGlu() ? 0 : i).getType();
     if (failed(checkDot(*this, getInput().getType(), cast<SymbolRefAttr>(ref),
-                        lastDim(result))))
+                        lastDim(result))) ||
+        (getScale() && failed(checkTokenGroups(
+                           *this, getScale().getType(),
+                           lookupWeight(*this, cast<SymbolRefAttr>(ref))))))
       return failure();
   }
   if (getResidual() && getResidual().getType() != getResult(0).getType())

@@ -29,8 +29,8 @@ def BitNet_Rows : TensorRankOf<[F32], [2]>;         // ?xN f32, one row a token
 def BitNet_Codes : TensorRankOf<[I8], [3]>;         // ?xPxK i8, P planes
 def BitNet_Bits : TensorRankOf<[I1], [2]>;          // ?xK i1
 def BitNet_Packed : TensorRankOf<[I64], [2]>;       // ?x(K/64) i64
-def BitNet_PerToken : TensorRankOf<[F32], [1]>;     // ? f32
-def BitNet_PlaneSums : TensorRankOf<[I32], [2]>;    // ?xP i32
+def BitNet_PerToken : TensorRankOf<[F32], [1, 2]>;  // ? f32; in groups ?xG
+def BitNet_PlaneSums : TensorRankOf<[I32], [2]>;    // ?xP i32; in groups ?x(PG)
 def BitNet_Dots : TensorRankOf<[I32], [3]>;         // ?xPxN i32
 
 //===----------------------------------------------------------------------===//
@@ -169,15 +169,18 @@ def BitNet_LinearOp : BitNet_WeightUser<"linear", [Pure]> {
     `int8`: s = 127 / max(max|x|, 1e-5), q = clamp(rint(x s), -128, 127),
     y = (W q) * (scale * (max(max|x|, 1e-5) / 127)); other `range`s of codes are
     those of `quantize`; `int16` likewise with 32512; `sign`: q = x >= 0 ? 1 : -1,
-    y = (W q) * scale.
+    y = (W q) * scale. `by_group`: each of the weight's groups of columns has an
+    s of its own, from the largest |x| among them.
   }];
   let arguments = (ins BitNet_Rows:$input, SymbolRefAttr:$weight,
                        BitNet_InputQuantAttr:$input_quant,
                        DefaultValuedAttr<BitNet_CodeRangeAttr,
-                         "::mlir::bitnet::CodeRange::Signed127">:$range);
+                         "::mlir::bitnet::CodeRange::Signed127">:$range,
+                       UnitAttr:$by_group);
   let results = (outs BitNet_Rows:$result);
   let assemblyFormat = [{
-    $input `,` $weight `input` $input_quant (`range` $range^)? attr-dict
+    $input `,` $weight `input` $input_quant (`by_group` $by_group^)?
+    (`range` $range^)? attr-dict
     `:` type($input) `->` type($result)
   }];
 }
@@ -277,6 +280,9 @@ def BitNet_QuantizeOp : BitNet_Op<"quantize", [Pure]> {
     q = clamp(rint(x * (Q / a))); `scale` = a / Q. Plane p of q weighs
     256^(P-1-p); planes are signed. `sum` is the sum of each plane.
 
+    With a `scale` of G columns all of this holds for each of G equal groups of
+    the input's columns on its own, and `sum` is [planes][groups].
+
     One plane has two other ranges, those of the first BitNet. `signed128`:
     Q = 128, and codes saturate at 127 and -128. `shifted128`, for the input of a
     linear before a non-linearity: x := x - min x, a = max(max x, 1e-5), Q = 128,
@@ -331,7 +337,9 @@ def BitNet_DequantizeOp : BitNet_WeightUser<"dequantize", [Pure]> {
     One plane: y = f32(d) * (weight_scale * token_scale). Two planes:
     y = (f32(d_0) * 256 + f32(d_1)) * (…). Without a token scale (bits):
     y = f32(d) * weight_scale. Groups: y = (sum_g v_g * scale_g) * token_scale,
-    groups in rising order, v_g = f32(d_g) or f32(d_g0) * 256 + f32(d_g1).
+    groups in rising order, v_g = f32(d_g) or f32(d_g0) * 256 + f32(d_g1); if
+    the token too has a scale for each group, y = sum_g v_g * (scale_g *
+    token_scale_g).
   }];
   let arguments = (ins BitNet_Dots:$input, Optional<BitNet_PerToken>:$scale,
                        SymbolRefAttr:$weight);

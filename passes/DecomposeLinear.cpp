@@ -26,6 +26,7 @@ namespace {
 ///                                                     linear's range of codes)
 ///         %d = bitnet.dot %q, @w
 ///         %y = bitnet.dequantize %d scale %s, @w
+///         (by_group: %s and %sum for each of the weight's groups)
 ///
 /// before: %y = bitnet.linear %x, @w input sign
 /// after:  %b = bitnet.binarize %x
@@ -45,6 +46,7 @@ struct Decompose : OpRewritePattern<LinearOp> {
     };
     constexpr int64_t dyn = ShapedType::kDynamic;
 
+    int64_t groups = lookupWeight(op, op.getWeight()).getGroups();
     Value input, scale;
     int64_t planes = op.getInputQuant() == InputQuant::Int16 ? 2 : 1;
     if (op.getInputQuant() == InputQuant::Sign) {
@@ -54,15 +56,18 @@ struct Decompose : OpRewritePattern<LinearOp> {
           rewriter, loc, tensor({dyn, (k + 63) / 64}, rewriter.getI64Type()),
           bits);
     } else {
+      int64_t parts = op.getByGroup() ? groups : 1;
+      SmallVector<int64_t> scales = {dyn};
+      if (parts > 1)
+        scales.push_back(parts);
       auto quantize = QuantizeOp::create(
           rewriter, loc, tensor({dyn, planes, k}, rewriter.getI8Type()),
-          tensor({dyn}, rewriter.getF32Type()),
-          tensor({dyn, planes}, rewriter.getI32Type()), op.getInput(),
+          tensor(scales, rewriter.getF32Type()),
+          tensor({dyn, planes * parts}, rewriter.getI32Type()), op.getInput(),
           op.getRange());
       input = quantize.getCodes();
       scale = quantize.getScale();
     }
-    int64_t groups = lookupWeight(op, op.getWeight()).getGroups();
     Value dots = DotOp::create(
         rewriter, loc, tensor({dyn, planes * groups, n}, rewriter.getI32Type()),
         input, op.getWeight());

@@ -32,6 +32,8 @@ using namespace mlir::bitnet;
 /// dequantize: 16 rows of one token as floats.
 Value MatmulLowering::scaled(const Weight &w, Dots &sums, Value block, Value t,
                              int64_t token, int64_t group) {
+  if (inputGroups > 1)
+    return sums.at(token, 0, group);
   Value perToken;
   if (!bits)
     perToken = e.broadcast(e.load(tokenScale, e.addI(t, token)), e.f32x16());

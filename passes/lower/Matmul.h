@@ -41,6 +41,7 @@ public:
     planes = bits ? 1 : type.getDimSize(1);
     input = bits ? e.buffer(op.getInput()) : e.codesAsWords(op.getInput());
     if (!bits) {
+      inputGroups = groupsOf(op.getScale().getType());
       tokenScale = e.buffer(op.getScale());
       planeSum = e.buffer(op.getSum());
     }
@@ -128,6 +129,7 @@ private:
   Value rows, input, tokenScale, planeSum, residual;
   bool bits;
   int64_t planes, prefetchBytes = 0;
+  int64_t inputGroups = 1; ///< Of columns that have a scale in each token.
   SmallVector<Weight> weights;
 };
 } // namespace mlir::bitnet

@@ -192,7 +192,9 @@ Dots MatmulLowering::codeDots(const Weight &w, Value block, Value t,
 /// With a scale for every group of columns the dots of a group are exact and
 /// their products with the scales are added in rising order:
 ///   for group: y += value(dots of the group) * scale[row][group]
-/// The sums of the group's columns are formed on the way (a fifth dot).
+/// where a token that has a scale for each group too multiplies it with the
+/// weight's. Such a token has the sums of the group's columns with it; those of
+/// others are formed on the way (a fifth dot).
 Dots MatmulLowering::groupedDots(const Weight &w, Value block, Value t,
                                  int64_t tile) {
   OpBuilder &b = e.b;
@@ -203,13 +205,24 @@ Dots MatmulLowering::groupedDots(const Weight &w, Value block, Value t,
   auto body = [&](Value group, ValueRange carried) {
     Value lo = e.mulI(group, stepsOfGroup);
     auto sums = addSteps(w, block, t, tile, lo, e.addI(lo, stepsOfGroup),
-                         stepsOfGroup, /*columnSums=*/true);
+                         stepsOfGroup, /*columnSums=*/inputGroups == 1);
     SmallVector<Value> next;
     for (int64_t i = 0; i < tile; ++i) {
+      Value token = e.addI(t, i), perGroup;
+      if (inputGroups > 1)
+        perGroup = e.broadcast(e.load(tokenScale, {token, group}), e.f32x16());
       SmallVector<SmallVector<Value>, 2> exact; // [plane][row group]
-      for (int64_t p = i * planes; p < (i + 1) * planes; ++p)
-        exact.push_back(exactDots(ArrayRef(sums).slice(p * groups, groups),
-                                  sums[tile * planes * groups + p]));
+      for (int64_t p = 0; p < planes; ++p) {
+        Value columnSum =
+            inputGroups > 1
+                ? e.broadcast(
+                      e.load(planeSum, {token, e.addI(group, p * inputGroups)}),
+                      e.i32x16())
+                : sums[tile * planes * groups + i * planes + p];
+        exact.push_back(
+            exactDots(ArrayRef(sums).slice((i * planes + p) * groups, groups),
+                      columnSum));
+      }
       for (int64_t g = 0; g < groups; ++g) {
         SmallVector<Value, 2> dots;
         for (const auto &plane : exact)
@@ -221,6 +234,8 @@ Dots MatmulLowering::groupedDots(const Weight &w, Value block, Value t,
                                       e.load(i16x16, w.scales, at));
         else
           scale = e.load(e.f32x16(), w.scales, at);
+        if (perGroup)
+          scale = e.fmul(scale, perGroup);
         next.push_back(
             e.fadd(carried[i * groups + g], e.fmul(joinPlanes(dots), scale)));
       }

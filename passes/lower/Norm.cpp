@@ -138,8 +138,8 @@ void mlir::bitnet::lowerHeadNorm(Emitter &e, HeadNormOp op) {
   });
 }
 
-/// Codes, scale and plane sums of every row. Sums are needed by kernels whose
-/// weight codes are stored with a zero point.
+/// Codes, scale and plane sums of every row, or of every group of its columns.
+/// Sums are needed by kernels whose weight codes are stored with a zero point.
 template <typename OpTy>
 static void quantizeRows(Emitter &e, RowReader &reader, OpTy op) {
   OpBuilder &b = e.b;
@@ -155,67 +155,76 @@ static void quantizeRows(Emitter &e, RowReader &reader, OpTy op) {
   auto i8x16 = VectorType::get(16, b.getI8Type());
   Value codesOut = e.buffer(op.getCodes()), scaleOut = e.buffer(op.getScale()),
         sumOut = e.buffer(op.getSum());
-  Value whole = e.index(llvm::alignTo(reader.width(), 16));
+  int64_t groups = groupsOf(op.getScale().getType());
+  Value padOfCodes = arith::ConstantOp::create(
+      b, e.loc, DenseElementsAttr::get(i8x16, static_cast<int8_t>(0)));
 
   e.parallel(e.rowsOf(op.getInput()), [&](Value t) {
     reader.startRow(t);
-    Value shift; // min x, as -max(-x)
-    auto read = [&](Value column) {
-      Value x = reader.read(t, column);
-      return shift ? e.fsub(x, shift) : x;
-    };
-    if (shifted) {
-      Value most = e.loop(e.index(0), whole, 16,
-                          e.splat(-std::numeric_limits<float>::infinity()),
-                          [&](Value column, ValueRange carried) {
-                            Value x =
-                                arith::NegFOp::create(b, e.loc, read(column));
-                            return SmallVector<Value>{e.fmax(x, carried[0])};
-                          })[0];
-      shift = e.broadcast(arith::NegFOp::create(b, e.loc, e.max16(most)),
-                          e.f32x16());
-    }
-    Value peak =
-        e.loop(e.index(0), whole, 16, e.splat(0.0f),
-               [&](Value column, ValueRange carried) {
-                 Value magnitude = math::AbsFOp::create(b, e.loc, read(column));
-                 return SmallVector<Value>{e.fmax(magnitude, carried[0])};
-               })[0];
-    Value a = e.fmax(e.max16(peak), e.f32(kMinAbsMax));
-    e.store(e.fdiv(a, e.f32(peakCode)), scaleOut, t);
-    Value factor = e.broadcast(e.fdiv(e.f32(peakCode), a), e.f32x16());
+    // Columns [lo, hi), multiples of 16, whose scale is at `to`; group g.
+    auto part = [&](Value lo, Value hi, ValueRange to, Value g) {
+      Value shift; // min x, as -max(-x)
+      auto read = [&](Value column) {
+        Value x = reader.read(t, column);
+        return shift ? e.fsub(x, shift) : x;
+      };
+      if (shifted) {
+        Value most =
+            e.loop(lo, hi, 16, e.splat(-std::numeric_limits<float>::infinity()),
+                   [&](Value column, ValueRange carried) {
+                     Value x = arith::NegFOp::create(b, e.loc, read(column));
+                     return SmallVector<Value>{e.fmax(x, carried[0])};
+                   })[0];
+        shift = e.broadcast(arith::NegFOp::create(b, e.loc, e.max16(most)),
+                            e.f32x16());
+      }
+      Value peak = e.loop(
+          lo, hi, 16, e.splat(0.0f), [&](Value column, ValueRange carried) {
+            Value size = math::AbsFOp::create(b, e.loc, read(column));
+            return SmallVector<Value>{e.fmax(size, carried[0])};
+          })[0];
+      Value a = e.fmax(e.max16(peak), e.f32(kMinAbsMax));
+      e.store(e.fdiv(a, e.f32(peakCode)), scaleOut, to);
+      Value factor = e.broadcast(e.fdiv(e.f32(peakCode), a), e.f32x16());
 
-    SmallVector<Value> sums(planes, e.splatI32(0));
-    sums = e.loop(
-        e.index(0), whole, 16, sums, [&](Value column, ValueRange carried) {
-          Value q = e.roundToEvenInt(e.fmul(read(column), factor));
-          q = arith::MinSIOp::create(b, e.loc, q, high);
-          q = arith::MaxSIOp::create(b, e.loc, q, low);
-          // hi * 256 + lo with a signed lo: subtracting lo leaves a multiple.
-          SmallVector<Value> parts{q}, next;
-          Value last = arith::TruncIOp::create(b, e.loc, i8x16, q);
-          SmallVector<Value> bytes{last};
-          if (planes == 2) {
-            Value lo = arith::ExtSIOp::create(b, e.loc, e.i32x16(), last);
-            Value hi =
-                arith::ShRSIOp::create(b, e.loc, e.sub(q, lo), e.splatI32(8));
-            parts = {hi, lo};
-            bytes = {arith::TruncIOp::create(b, e.loc, i8x16, hi), last};
-          }
-          for (int64_t p = 0; p < planes; ++p) {
-            e.store(bytes[p], codesOut, {t, e.index(p), column});
-            next.push_back(e.add(carried[p], parts[p]));
-          }
-          return next;
-        });
-    Value zero = arith::ConstantOp::create(
-        b, e.loc, DenseElementsAttr::get(i8x16, static_cast<int8_t>(0)));
-    for (int64_t p = 0; p < planes; ++p) {
-      for (int64_t pad = llvm::alignTo(reader.width(), 16); pad < padded;
-           pad += 16)
-        e.store(zero, codesOut, {t, e.index(p), e.index(pad)});
-      e.store(e.sumI32(sums[p]), sumOut, {t, e.index(p)});
+      SmallVector<Value> sums(planes, e.splatI32(0));
+      sums = e.loop(lo, hi, 16, sums, [&](Value column, ValueRange carried) {
+        Value q = e.roundToEvenInt(e.fmul(read(column), factor));
+        q = arith::MinSIOp::create(b, e.loc, q, high);
+        q = arith::MaxSIOp::create(b, e.loc, q, low);
+        // hi * 256 + lo with a signed lo: subtracting lo leaves a multiple.
+        SmallVector<Value> parts{q}, next;
+        Value last = arith::TruncIOp::create(b, e.loc, i8x16, q);
+        SmallVector<Value> bytes{last};
+        if (planes == 2) {
+          Value lo = arith::ExtSIOp::create(b, e.loc, e.i32x16(), last);
+          Value hi =
+              arith::ShRSIOp::create(b, e.loc, e.sub(q, lo), e.splatI32(8));
+          parts = {hi, lo};
+          bytes = {arith::TruncIOp::create(b, e.loc, i8x16, hi), last};
+        }
+        for (int64_t p = 0; p < planes; ++p) {
+          e.store(bytes[p], codesOut, {t, e.index(p), column});
+          next.push_back(e.add(carried[p], parts[p]));
+        }
+        return next;
+      });
+      for (int64_t p = 0; p < planes; ++p)
+        e.store(e.sumI32(sums[p]), sumOut, {t, e.addI(g, p * groups)});
+    };
+    int64_t whole = llvm::alignTo(reader.width(), 16);
+    if (groups == 1) {
+      part(e.index(0), e.index(whole), t, e.index(0));
+    } else {
+      int64_t columns = reader.width() / groups;
+      e.loop(e.index(0), e.index(groups), 1, [&](Value g) {
+        Value lo = e.mulI(g, columns);
+        part(lo, e.addI(lo, columns), {t, g}, g);
+      });
     }
+    for (int64_t p = 0; p < planes; ++p)
+      for (int64_t pad = whole; pad < padded; pad += 16)
+        e.store(padOfCodes, codesOut, {t, e.index(p), e.index(pad)});
   });
 }
 

@@ -377,8 +377,10 @@ TEST_F(GgufImport, LayoutsOfI2S) {
        {std::pair(gguf::I2SLayout::Blocks64, encodeI2S(codes, 0.5f, 16)),
         {gguf::I2SLayout::Rows, encodeI2SRows(codes, width, 0.5f)}}) {
     m.bytes = bytes;
+    ImportOptions options;
+    options.i2sLayout = layout;
     Model model =
-        valueOf(importModel(dir.write("tiny.gguf", c.file()), {layout, {}}));
+        valueOf(importModel(dir.write("tiny.gguf", c.file()), options));
     EXPECT_EQ(valueOf(WeightReader(model).readLinear(up)).codes, codes);
     EXPECT_NE(valueOf(WeightReader(import(c)).readLinear(up)).codes, codes);
   }

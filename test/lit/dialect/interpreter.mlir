@@ -25,6 +25,19 @@ func.func @quantize() -> (tensor<1x1x9xi8>, tensor<1xf32>, tensor<1x1xi32>) {
   return %c, %s, %u : tensor<1x1x9xi8>, tensor<1xf32>, tensor<1x1xi32>
 }
 
+// Every group of columns on its own.
+// CHECK-LABEL: @quantize_groups
+// CHECK-NEXT: result 0: 1x2xf32
+// CHECK-NEXT: {{^}}  1 2{{$}}
+// CHECK-NEXT: result 1: 1x2xi32
+// CHECK-NEXT: {{^}}  129 -126{{$}}
+func.func @quantize_groups() -> (tensor<1x2xf32>, tensor<1x2xi32>) {
+  %x = arith.constant dense<[[127.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+                              0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -254.0]]> : tensor<1x32xf32>
+  %c, %s, %u = bitnet.quantize %x : tensor<1x32xf32> -> tensor<1x1x32xi8>, tensor<1x2xf32>, tensor<1x2xi32>
+  return %s, %u : tensor<1x2xf32>, tensor<1x2xi32>
+}
+
 // Rows below 1e-5 are quantised as if their maximum were 1e-5.
 // CHECK-LABEL: @quantize_small
 // CHECK-NEXT: result 0: 1x1x4xi8

@@ -277,6 +277,52 @@ func.func @f(%x: tensor<?x64xf32>) -> tensor<?x2x64xi8> {
 
 // -----
 
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x2x64xi8> {
+  // expected-error @+1 {{sum must have one entry for each of 2 planes and each group, has 2}}
+  %c, %s, %u = bitnet.quantize %x : tensor<?x64xf32> -> tensor<?x2x64xi8>, tensor<?x4xf32>, tensor<?x2xi32>
+  return %c : tensor<?x2x64xi8>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x64xi8> {
+  // expected-error @+1 {{64 columns are not 8 groups of a multiple of 16}}
+  %c, %s, %u = bitnet.quantize %x : tensor<?x64xf32> -> tensor<?x1x64xi8>, tensor<?x8xf32>, tensor<?x8xi32>
+  return %c : tensor<?x1x64xi8>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x64xi8> {
+  // expected-error @+1 {{range signed128 is for whole rows}}
+  %c, %s, %u = bitnet.quantize %x range signed128 : tensor<?x64xf32> -> tensor<?x1x64xi8>, tensor<?x4xf32>, tensor<?x4xi32>
+  return %c : tensor<?x1x64xi8>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant ternary shape [64, 64] scale_rows 64 group 32 source "w"
+}
+func.func @f(%q: tensor<?x1x64xi8>, %s: tensor<?x4xf32>, %sum: tensor<?x4xi32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{input has scales for 4 groups, weight 'w' for 2}}
+  %0 = bitnet.matmul %q scale %s sum %sum, [@layer::@w] : (tensor<?x1x64xi8>, tensor<?x4xf32>, tensor<?x4xi32>) -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant ternary shape [64, 64] source "w"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{by_group is for int8 and int16 input, and weights with groups of 16 n columns}}
+  %0 = bitnet.linear %x, @layer::@w input int8 by_group : tensor<?x64xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
 func.func @f(%x: tensor<?x64xf32>) -> tensor<?x32xi1> {
   // expected-error @+1 {{input and result must have equal rows}}
   %0 = bitnet.binarize %x : tensor<?x64xf32> -> tensor<?x32xi1>

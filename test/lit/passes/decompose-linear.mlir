@@ -66,6 +66,15 @@ func.func @groups16(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
   return %y : tensor<?x48xf32>
 }
 
+// A token's scale and sums for every group too.
+// CHECK-LABEL: func.func @by_group
+// CHECK: %[[Q:.*]], %[[S:.*]], %{{.*}} = bitnet.quantize %arg0 : tensor<?x80xf32> -> tensor<?x2x80xi8>, tensor<?x5xf32>, tensor<?x10xi32>
+// CHECK: bitnet.dequantize {{.*}} scale %[[S]], @layer::@g : tensor<?x10x48xi32>, tensor<?x5xf32> -> tensor<?x48xf32>
+func.func @by_group(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
+  %y = bitnet.linear %x, @layer::@g input int16 by_group : tensor<?x80xf32> -> tensor<?x48xf32>
+  return %y : tensor<?x48xf32>
+}
+
 // The first BitNet's range of codes.
 // CHECK-LABEL: func.func @range
 // CHECK: bitnet.quantize %arg0 range shifted128
