@@ -133,6 +133,18 @@ std::optional<Error> bitnetc::setImportOption(ImportOptions &options,
   return std::nullopt;
 }
 
+static Error setKV(DriverOptions &options, StringRef value) {
+  static constexpr std::pair<StringRef, KVForm> forms[] = {{"f16", KVForm::F16},
+                                                           {"i8", KVForm::I8}};
+  for (auto [name, form] : forms)
+    if (name == value) {
+      options.import.kvForm = form;
+      return Error::success();
+    }
+  return createStringError("unknown form of the KV cache '" + value +
+                           "'; known are f16 and i8");
+}
+
 static Error setHeadScreen(DriverOptions &options, StringRef value) {
   auto &screen = options.headScreen;
   if (value == "off") {
@@ -220,6 +232,10 @@ static constexpr OptionRow kOptions[] = {
      "group of columns: int16 (default), or int8: faster,\n"
      "less exact",
      setImport<setActivations>},
+    {"Code", "--kv", "", "FORM",
+     "keep keys and values in f16 (default, unless the\n"
+     "model says otherwise) or in i8, half the memory",
+     setKV},
     {"Code", "--head-screen", "", "Z",
      "with --top-k or --greedy compute only logits within\n"
      "Z standard deviations of the best, by a sketch of\n"

@@ -249,9 +249,11 @@ void GraphBuilder::buildLayer() {
   k = headNormIfAny("k_norm", k, source("self_attn.k_norm.weight"));
   q = ropeIfAny(q);
   k = ropeIfAny(k);
-  KVAppendOp::create(b, loc, k, v, model.headDim);
+  auto form = model.kvForm == bitnetc::KVForm::I8 ? mlir::bitnet::KVForm::I8
+                                                  : mlir::bitnet::KVForm::F16;
+  KVAppendOp::create(b, loc, k, v, model.headDim, form);
   Value o = AttentionOp::create(b, loc, q.getType(), q, model.numHeads,
-                                model.numKVHeads, model.headDim);
+                                model.numKVHeads, model.headDim, form);
   if (model.attentionSubNorm)
     o = norm("attn_sub_norm", o, source("self_attn.attn_sub_norm"),
              layerForm());

@@ -306,6 +306,7 @@ Expected<Model> importModel(StringRef path, const ImportOptions &options) {
   if (options.weightsOnlyInput == InputQuant::Int8Groups)
     if (Error error = setInt8Groups(*model))
       return error;
+  model->kvForm = options.kvForm.value_or(model->kvForm);
   if (Error error = verifyModel(*model))
     return error;
   return model;

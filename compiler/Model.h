@@ -56,6 +56,9 @@ enum class InputQuant { None, Int8, Int16, Int8Groups, Sign };
 enum class CodeRange { Signed127, Signed128 };
 /// What shares a scale: all of a matrix, a row, or a group of columns of a row.
 enum class ScaleKind { Tensor, Row, Group };
+/// How keys and values are kept: as halves, or as 8-bit codes with a scale for
+/// each position and head.
+enum class KVForm { F16, I8 };
 /// y = dot * scale (Multiply) or y = dot / scale (Divide).
 enum class ScaleOp { Multiply, Divide };
 /// How weight values lie in the file.
@@ -156,6 +159,7 @@ struct Model {
   float ropeMagnitude = 1; ///< Of cosines and sines (YaRN).
 
   bool tiedHead = false;
+  KVForm kvForm = KVForm::F16;
   Quantization quant; ///< Of the linears of the layers.
   /// Of embedding and head, where these are of few bits too. The others are
   /// floats, kept as int8 rows. A tied head has what the embedding has.
@@ -217,6 +221,7 @@ struct ImportOptions {
   InputQuant weightsOnlyInput = InputQuant::Int16;
   /// Fields of a config.json that are no error though nothing reads them.
   std::vector<std::string> ignoredFields;
+  std::optional<KVForm> kvForm = {}; ///< In place of what the model says.
 };
 llvm::Expected<Model> importModel(llvm::StringRef path,
                                   const ImportOptions &options = {});

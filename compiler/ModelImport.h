@@ -21,6 +21,8 @@ constexpr int64_t intermediate = 1 << 19;
 constexpr int64_t layers = 1024;
 constexpr int64_t heads = 1024;
 constexpr int64_t headDim = 1024;
+/// Of a KV cache in i8, whose dots must fit into 32 bits.
+constexpr int64_t codedHeadDim = 512;
 constexpr int64_t positions = 1 << 24;
 } // namespace limits
 

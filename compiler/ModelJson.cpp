@@ -22,7 +22,6 @@ constexpr int64_t formatVersion = 1;
 
 enum class Word { Only };
 constexpr Choice<Word> formats[] = {{"bitnetc-model", Word::Only}};
-constexpr Choice<Word> cacheForms[] = {{"f16", Word::Only}};
 
 /// File names in the description, before they are resolved and read.
 struct Files {
@@ -91,7 +90,7 @@ void readFeatures(JsonFields &f, Model &m, Files &files) {
                               " frequencies, found " +
                               Twine(files.invFreq.size()));
   m.tiedHead = f.boolean("tie_word_embeddings");
-  choose(f, "kv_cache", cacheForms, std::optional(Word::Only));
+  m.kvForm = choose(f, "kv_cache", kvForms, std::optional(KVForm::F16));
 }
 
 Quantization readQuantizer(JsonFields &q, bool &shiftedGate) {

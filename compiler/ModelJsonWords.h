@@ -37,6 +37,10 @@ constexpr Choice<InputQuant> inputQuants[] = {
     {"int16", InputQuant::Int16}, {"int8_groups", InputQuant::Int8Groups},
     {"none", InputQuant::None},
 };
+constexpr Choice<KVForm> kvForms[] = {
+    {"f16", KVForm::F16},
+    {"i8", KVForm::I8},
+};
 constexpr Choice<ScaleKind> scaleKinds[] = {
     {"row", ScaleKind::Row},
     {"tensor", ScaleKind::Tensor},

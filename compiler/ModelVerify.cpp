@@ -83,6 +83,9 @@ Error verifySizes(const Model &m) {
     return error("num_attention_heads (" + Twine(m.numHeads) +
                  ") must be a multiple of num_key_value_heads (" +
                  Twine(m.numKVHeads) + ")");
+  if (m.kvForm == KVForm::I8 && m.headDim > limits::codedHeadDim)
+    return error("head_dim must be at most " + Twine(limits::codedHeadDim) +
+                 " for a KV cache in i8, found " + Twine(m.headDim));
   auto groupsFit = [&](const Quantization &quant, const Twine &name,
                        int64_t cols) -> Error {
     if (quant.scale != ScaleKind::Group || cols % quant.group == 0)

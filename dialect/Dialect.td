@@ -82,6 +82,12 @@ def BitNet_RopeKind : BitNet_Enum<"RopeKind", "which elements rotate together", 
 ]>;
 def BitNet_RopeKindAttr : EnumAttr<BitNet_Dialect, BitNet_RopeKind, "rope_kind">;
 
+def BitNet_KVForm : BitNet_Enum<"KVForm", "how keys and values are kept", [
+  I32EnumAttrCase<"F16", 0, "f16">, // halves
+  I32EnumAttrCase<"I8", 1, "i8">    // code * scale of its position and head
+]>;
+def BitNet_KVFormAttr : EnumAttr<BitNet_Dialect, BitNet_KVForm, "kv_form">;
+
 def BitNet_Layout : BitNet_Enum<"Layout", "how a weight lies in memory (Layouts.h)", [
   I32EnumAttrCase<"F32", 0, "f32">,
   I32EnumAttrCase<"U8Row", 1, "u8_row">,

@@ -88,10 +88,16 @@ public:
                                             int64_t instance) = 0;
 };
 
-/// Keys and values of one sequence in one layer as f16 bits, [position][width].
+/// Keys and values of one sequence in one layer.
 struct KVSequence {
-  int64_t width = 0;
-  std::vector<uint16_t> keys, values;
+  struct Rows {
+    std::vector<uint16_t> halves; ///< [position][width]; of f16
+    std::vector<int8_t> codes;    ///< [position][width]; of i8
+    std::vector<float> scales;    ///< [position][head]; of i8
+  };
+  KVForm form = KVForm::F16;
+  int64_t width = 0, headDim = 0;
+  Rows keys, values;
   std::vector<bool> present;
 };
 

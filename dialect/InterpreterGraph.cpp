@@ -218,7 +218,14 @@ LogicalResult Interpreter::eval(KVAppendOp op, Frame &frame) {
     if (cache.width && cache.width != key.rowSize())
       return op.emitOpError("appends rows of ")
              << key.rowSize() << " to a cache of rows of " << cache.width;
-    scalar::kvAppend(cache, batch.positions[t], key.row(t), value.row(t));
+    if (cache.width && (cache.form != op.getForm() ||
+                        cache.headDim != static_cast<int64_t>(op.getHeadDim())))
+      return op.emitOpError("appends ")
+             << stringifyEnum(op.getForm()) << " heads of " << op.getHeadDim()
+             << " to a cache of " << stringifyEnum(cache.form) << " heads of "
+             << cache.headDim;
+    scalar::kvAppend(cache, batch.positions[t], key.row(t), value.row(t),
+                     op.getHeadDim(), op.getForm());
   }
   return success();
 }
@@ -241,6 +248,12 @@ LogicalResult Interpreter::eval(AttentionOp op, Frame &frame) {
     if (cache.width != width)
       return op.emitOpError("reads rows of ")
              << width << " from a cache of rows of " << cache.width;
+    if (cache.form != op.getForm() ||
+        cache.headDim != static_cast<int64_t>(op.getHeadDim()))
+      return op.emitOpError("reads ")
+             << stringifyEnum(op.getForm()) << " heads of " << op.getHeadDim()
+             << " from a cache of " << stringifyEnum(cache.form) << " heads of "
+             << cache.headDim;
     scalar::attention(cache, position, query.row(t), op.getHeads(),
                       op.getKvHeads(), op.getHeadDim(),
                       MutableArrayRef<float>(out).slice(t * query.rowSize(),

@@ -160,7 +160,7 @@ struct Bounds {
 
 static Bounds boundsOf(int64_t planes, CodeRange range) {
   if (planes == 2)
-    return {32512.0f, -32512, 32512};
+    return {kPeak16, -int32_t(kPeak16), int32_t(kPeak16)};
   switch (range) {
   case CodeRange::Signed127:
     return {127.0f, -128, 127};
@@ -314,82 +314,4 @@ Tensor scalar::dequantize(const Tensor &dots, const Tensor *tokenScale,
       out[t * n + i] = value * scale;
     }
   return Tensor::of({rows, n}, std::move(out));
-}
-
-//===----------------------------------------------------------------------===//
-// Attention
-//===----------------------------------------------------------------------===//
-
-void scalar::kvAppend(KVSequence &kv, int64_t position, ArrayRef<float> key,
-                      ArrayRef<float> value) {
-  kv.width = key.size();
-  if (static_cast<int64_t>(kv.present.size()) <= position) {
-    kv.present.resize(position + 1);
-    kv.keys.resize((position + 1) * kv.width);
-    kv.values.resize((position + 1) * kv.width);
-  }
-  kv.present[position] = true;
-  for (int64_t i = 0; i < kv.width; ++i) {
-    kv.keys[position * kv.width + i] = f32ToF16(key[i]);
-    kv.values[position * kv.width + i] = f32ToF16(value[i]);
-  }
-}
-
-/// One head; `base` is the first element of its KV head in a row of the cache.
-///
-/// Chunks of kChunkTokens positions have a softmax of their own (maximum m, sum
-/// l, output o) and are then combined in rising order, so that they may be
-/// computed apart.
-static void attendHead(const KVSequence &kv, int64_t position, int64_t base,
-                       ArrayRef<float> q, MutableArrayRef<float> out) {
-  int64_t d = q.size();
-  float scale = 1.0f / std::sqrt(static_cast<float>(d));
-  float mAll = kSoftmaxStart, lAll = 0.0f;
-  std::fill(out.begin(), out.end(), 0.0f);
-  for (int64_t chunk = 0; chunk <= position; chunk += kChunkTokens) {
-    int64_t valid = std::min<int64_t>(position - chunk + 1, kChunkTokens);
-    float p[kChunkTokens];
-    float m = kSoftmaxStart;
-    for (int64_t j = 0; j < valid; ++j) {
-      const uint16_t *key = &kv.keys[(chunk + j) * kv.width + base];
-      float score = 0.0f;
-      for (int64_t i = 0; i < d; ++i) { // rising
-        float product = q[i] * f16ToF32(key[i]);
-        score += product;
-      }
-      p[j] = score * scale;
-      m = std::max(m, p[j]);
-    }
-    float lanes[kLanes] = {};
-    for (int64_t j = 0; j < valid; ++j) { // lane j % 16, rising
-      p[j] = expf_bitnet(p[j] - m);
-      lanes[j % kLanes] += p[j];
-    }
-    float mNew = std::max(mAll, m);
-    float before = expf_bitnet(mAll - mNew), now = expf_bitnet(m - mNew);
-    float lBefore = lAll * before, lNow = sum16(lanes) * now;
-    lAll = lBefore + lNow;
-    mAll = mNew;
-    for (int64_t i = 0; i < d; ++i) {
-      float o = 0.0f;
-      for (int64_t j = 0; j < valid; ++j) { // rising
-        float product =
-            p[j] * f16ToF32(kv.values[(chunk + j) * kv.width + base + i]);
-        o += product;
-      }
-      float oBefore = out[i] * before, oNow = o * now;
-      out[i] = oBefore + oNow;
-    }
-  }
-  for (float &o : out)
-    o = o / lAll;
-}
-
-void scalar::attention(const KVSequence &kv, int64_t position,
-                       ArrayRef<float> query, int64_t heads, int64_t kvHeads,
-                       int64_t headDim, MutableArrayRef<float> result) {
-  for (int64_t h = 0; h < heads; ++h)
-    attendHead(kv, position, h / (heads / kvHeads) * headDim,
-               query.slice(h * headDim, headDim),
-               result.slice(h * headDim, headDim));
 }

@@ -49,7 +49,7 @@ Tensor dequantize(const Tensor &dots, const Tensor *tokenScale,
 
 /// Stores one token's key and value.
 void kvAppend(KVSequence &kv, int64_t position, ArrayRef<float> key,
-              ArrayRef<float> value);
+              ArrayRef<float> value, int64_t headDim, KVForm form);
 /// One token's attention: query and result are [heads][headDim].
 void attention(const KVSequence &kv, int64_t position, ArrayRef<float> query,
                int64_t heads, int64_t kvHeads, int64_t headDim,

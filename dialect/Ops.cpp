@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/Dialect.h"
+#include "dialect/ScalarMath.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -226,13 +227,21 @@ LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &) {
   return success();
 }
 
+/// Sums of 16-bit times 8-bit codes over a head must fit into 32 bits.
+static LogicalResult checkForm(Operation *op, KVForm form, int64_t headDim) {
+  if (form == KVForm::I8 && headDim > kMaxCodedHeadDim)
+    return op->emitOpError("head_dim must be at most ")
+           << kMaxCodedHeadDim << " with form i8, is " << headDim;
+  return success();
+}
+
 LogicalResult KVAppendOp::verify() {
   if (getHeadDim() < 16 || getHeadDim() % 16 ||
       lastDim(getKey().getType()) % getHeadDim())
     return emitOpError("row of ") << lastDim(getKey().getType())
                                   << " is not a whole number of heads of "
                                   << getHeadDim() << " (a multiple of 16)";
-  return success();
+  return checkForm(*this, getForm(), getHeadDim());
 }
 
 LogicalResult AttentionOp::verify() {
@@ -246,7 +255,7 @@ LogicalResult AttentionOp::verify() {
   if (lastDim(getType()) != static_cast<int64_t>(getHeads() * getHeadDim()))
     return emitOpError("row must be heads * head_dim = ")
            << getHeads() * getHeadDim() << ", is " << lastDim(getType());
-  return success();
+  return checkForm(*this, getForm(), getHeadDim());
 }
 
 //===----------------------------------------------------------------------===//

@@ -220,10 +220,17 @@ def BitNet_HeadNormOp : BitNet_WeightUser<"head_norm", [
 def BitNet_KVAppendOp : BitNet_Op<"kv_append", [
     MemoryEffects<[MemWrite<BitNet_KVCache>]>,
     AllTypesMatch<["key", "value"]>]> {
-  let summary = "stores keys and values of the batch's tokens as f16";
-  let arguments = (ins BitNet_Rows:$key, BitNet_Rows:$value, I64Attr:$head_dim);
+  let summary = "stores keys and values of the batch's tokens";
+  let description = [{
+    As f16, or as i8: each head of a row has a = max(max|x|, 1e-15), codes
+    round(x * (127 / a)) and the scale a / 127.
+  }];
+  let arguments = (ins BitNet_Rows:$key, BitNet_Rows:$value, I64Attr:$head_dim,
+                       DefaultValuedAttr<BitNet_KVFormAttr,
+                                         "::mlir::bitnet::KVForm::F16">:$form);
   let assemblyFormat = [{
-    $key `,` $value `head_dim` $head_dim attr-dict `:` type($key)
+    $key `,` $value `head_dim` $head_dim (`form` $form^)? attr-dict
+    `:` type($key)
   }];
   let hasVerifier = 1;
 }
@@ -240,13 +247,21 @@ def BitNet_AttentionOp : BitNet_Op<"attention", [
     order: M' = max(M, m), L' = L exp(M - M') + l exp(m - M'), O' likewise; the
     result is O / L. So the result of a token depends on nothing but its own
     sequence, and chunks may be computed apart.
+
+    Of an i8 cache both products are exact integers. A head of q becomes 16-bit
+    codes as quantize makes them (largest 32512, smallest divisor 1e-15) with
+    scale t, and s = f32(sum of codes) * ((t / sqrt(d)) * key scale). The weights
+    w = p * value scale of a chunk become 16-bit codes likewise, with scale u,
+    and o = f32(sum of codes) * u.
   }];
   let arguments = (ins BitNet_Rows:$query, I64Attr:$heads, I64Attr:$kv_heads,
-                       I64Attr:$head_dim);
+                       I64Attr:$head_dim,
+                       DefaultValuedAttr<BitNet_KVFormAttr,
+                                         "::mlir::bitnet::KVForm::F16">:$form);
   let results = (outs BitNet_Rows:$result);
   let assemblyFormat = [{
-    $query `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim attr-dict
-    `:` type($result)
+    $query `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim
+    (`form` $form^)? attr-dict `:` type($result)
   }];
   let hasVerifier = 1;
 }

@@ -28,6 +28,19 @@ constexpr float kMinAbsMax = 1e-5f;
 /// Where the running maximum of a streamed softmax starts.
 constexpr float kSoftmaxStart = -1e30f;
 
+/// The smallest absolute maximum that an i8 KV cache divides by. Products of two
+/// of its scales are normal numbers.
+constexpr float kMinCacheMax = 1e-15f;
+
+/// What is added to codes of an i8 KV cache to make them unsigned.
+constexpr int32_t kCacheZero = 128;
+
+/// Up to here sums of 16-bit times 8-bit codes fit into 32 bits.
+constexpr int64_t kMaxCodedHeadDim = 512;
+
+/// The largest code of two planes, hi * 256 + lo with bytes from -128 to 127.
+constexpr float kPeak16 = 32512.0f;
+
 /// The largest finite f16; what is stored saturates there.
 constexpr float kF16Max = 65504.0f;
 

@@ -292,6 +292,8 @@ static void print(const bitnet_model &model, const BenchArguments &arguments,
   const double bandwidth = result.decode.median /
                            static_cast<double>(arguments.sequences) *
                            result.bytesPerStep * 1e-9;
+  const uint64_t kvBytes =
+      model.kv_page_tokens ? model.kv_page_bytes / model.kv_page_tokens : 0;
   if (arguments.json) {
     std::string text =
         "{\n \"model\": " + quoteJson(model.name) +
@@ -322,6 +324,7 @@ static void print(const bitnet_model &model, const BenchArguments &arguments,
     text += asJson("read_gb_per_second", result.read, 1e-9);
     text += asJson("share_of_read_bandwidth", result.share, 1);
     text += " \"barriers_per_token\": " + jsonNumber(result.barriers) + ",\n";
+    text += " \"kv_bytes_per_token\": " + std::to_string(kvBytes) + ",\n";
     text +=
         " \"peak_memory_bytes\": " + std::to_string(result.peakBytes) + "\n}";
     puts(text.c_str());
@@ -348,6 +351,8 @@ static void print(const bitnet_model &model, const BenchArguments &arguments,
            "%.0f %% of it\n",
            "limit", result.read.median * 1e-9, result.share.median * 100);
   printf("%-18s %10.1f a token\n", "barriers", result.barriers);
+  printf("%-18s %10.2f kB a token\n", "keys and values",
+         static_cast<double>(kvBytes) * 1e-3);
   printf("%-18s %10.1f MB\n", "peak memory",
          static_cast<double>(result.peakBytes) * 1e-6);
 }

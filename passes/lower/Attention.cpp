@@ -13,9 +13,9 @@ using namespace mlir::bitnet;
 /// Rows of a tile of several tokens, about: enough to hide latencies.
 static constexpr int64_t kTileRows = 16;
 
-AttentionLowering::AttentionLowering(Emitter &e, AttentionOp op)
+AttentionLowering::AttentionLowering(Emitter &e, AttentionOp op, int64_t planes)
     : e(e), op(op), d(op.getHeadDim()), heads(op.getHeads()),
-      kvHeads(op.getKvHeads()), group(heads / kvHeads) {
+      kvHeads(op.getKvHeads()), group(heads / kvHeads), planes(planes) {
   auto module = op->getParentOfType<ModuleOp>();
   shape = kvPageShape(module);
   query = e.buffer(op.getQuery());
@@ -39,10 +39,7 @@ AttentionLowering::Scratch
 AttentionLowering::makeScratch(const Blocking &blocking) {
   int64_t rows = blocking.rows;
   Scratch s;
-  s.q = e.stack({blocking.pages, rows, d});
-  s.scores = e.stack({blocking.parts, kChunkPages, rows, kPageTokens});
-  if (blocking.widened())
-    s.wide = e.stack({d * kPageTokens});
+  addScratch(s, blocking);
   s.o = e.stack({rows, d});
   s.outAll = e.stack({rows, d});
   s.maxAll = e.stack({rows});
@@ -95,11 +92,7 @@ void AttentionLowering::attend(Tile &tile, Value begin, Value end, Value splits,
     Value real = e.min(row, e.index(tile.blocking.tokens * group - 1));
     Value token = e.add(tile.token, e.divI(real, group));
     Value column = e.add(first, e.mulI(e.remI(real, group), d));
-    e.loop(zero, e.index(d), 16, [&](Value i) {
-      Value q = e.load(e.f32x16(), query, {token, e.add(column, i)});
-      for (int64_t copy = 0; copy < tile.blocking.pages; ++copy)
-        e.store(q, s.q, {e.index(copy), row, i});
-    });
+    readQuery(tile, row, token, column);
   });
   Value lastPage = lastPageOf(tile);
   Value afterHead = tile.nextHead, afterPage = tile.nextPage;
@@ -194,8 +187,8 @@ void AttentionLowering::run() {
                           ->getAttrOfType<IntegerAttr>(kVectorRegistersAttr)
                           .getInt();
   int64_t tileTokens = std::max<int64_t>(1, kTileRows / group);
-  Blocking one(1, group, d / 16, registers);
-  Blocking many(tileTokens, group, d / 16, registers);
+  Blocking one(1, group, d / 16, registers, planes);
+  Blocking many(tileTokens, group, d / 16, registers, planes);
   Scratch oneScratch = makeScratch(one);
   Scratch manyScratch = tileTokens > 1 ? makeScratch(many) : Scratch();
 
@@ -244,5 +237,7 @@ void AttentionLowering::run() {
 }
 
 void mlir::bitnet::lowerAttention(Emitter &e, AttentionOp op) {
-  AttentionLowering(e, op).run();
+  if (op.getForm() == KVForm::I8)
+    return CodeAttention(e, op).run();
+  HalfAttention(e, op).run();
 }

@@ -1,4 +1,5 @@
-//===- AttentionScores.cpp - Queries with keys ----------------------------===//
+//===- AttentionScores.cpp - Queries with f16 keys ------------------------===//
+//----------------------------===//
 //
 // The first phase of a chunk: the scores of its positions for all rows of a
 // tile. A vector is 16 positions, so that a score needs no sum across lanes.
@@ -12,17 +13,42 @@
 using namespace mlir;
 using namespace mlir::bitnet;
 
-Value AttentionLowering::visible(Tile &tile, Value row, Value page) {
-  Value position = e.add(tile.position, e.divI(row, group));
-  Value last = e.sub(position, e.mulI(page, kPageTokens));
-  last = arith::IndexCastOp::create(e.b, e.loc, e.b.getI32Type(), last);
-  return arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::sle, lanes,
-                               e.broadcast(last, e.i32x16()));
+void HalfAttention::addScratch(Scratch &s, const Blocking &blocking) {
+  int64_t rows = blocking.rows;
+  s.q = e.stack({blocking.pages, rows, d});
+  s.scores = e.stack({blocking.parts, kChunkPages, rows, kPageTokens});
+  if (blocking.repeated())
+    s.wide = e.stack({d * kPageTokens});
+}
+
+void HalfAttention::readQuery(Tile &tile, Value row, Value token,
+                              Value column) {
+  e.loop(zero, e.index(d), 16, [&](Value i) {
+    Value q = e.load(e.f32x16(), query, {token, e.add(column, i)});
+    for (int64_t copy = 0; copy < tile.blocking.pages; ++copy)
+      e.store(q, tile.s.q, {e.index(copy), row, i});
+  });
+}
+
+Value HalfAttention::element(int64_t half, Value page, Value head, Value at) {
+  auto bits = VectorType::get(16, e.b.getI16Type());
+  Value loaded =
+      e.load(bits, page, {e.get(Env::Layer), head, e.index(half), at});
+  return ExtendF16Op::create(e.b, e.loc, e.f32x16(), loaded);
+}
+
+void HalfAttention::widen(Tile &tile, int64_t half, Value page) {
+  e.loop(zero, e.index(d * kPageTokens), 16 * kUnroll, [&](Value i) {
+    for (int64_t u = 0; u < kUnroll; ++u) {
+      Value at = e.addI(i, 16 * u);
+      e.store(element(half, page, tile.head, at), tile.s.wide, {at});
+    }
+  });
 }
 
 /// s[j] = (sum_i q[i] k[i][j]) / sqrt(d), 16 positions a vector; positions
 /// behind a row's own get the start of the maximum.
-void AttentionLowering::scorePages(Tile &tile, Value firstPage, Value pages) {
+void HalfAttention::scorePages(Tile &tile, Value firstPage, Value pages) {
   const Blocking &blocking = tile.blocking;
   int64_t rowBlock = blocking.rowBlock, width = blocking.pages;
   Value rootScale = e.splat(1.0f / std::sqrt(static_cast<float>(d)));
@@ -34,10 +60,10 @@ void AttentionLowering::scorePages(Tile &tile, Value firstPage, Value pages) {
     SmallVector<std::optional<Ahead>> next;
     for (int64_t p = 0; p < width; ++p) {
       Value number = e.add(firstPage, e.addI(first, p));
-      page.push_back(kvPage(e, shape, tile.token, e.min(number, last)));
+      page.push_back(pageOf(tile, e.min(number, last)));
       next.push_back(ahead(tile, 0, firstPage, pages, e.addI(first, p)));
     }
-    if (blocking.widened())
+    if (blocking.repeated())
       widen(tile, 0, page[0]);
     e.loop(zero, e.index(blocking.rows), rowBlock, [&](Value row) {
       SmallVector<Value> init(rowBlock * width, e.splat(0.0f));
@@ -54,7 +80,7 @@ void AttentionLowering::scorePages(Tile &tile, Value firstPage, Value pages) {
                     fetch(*page, at);
               SmallVector<Value> k;
               for (int64_t p = 0; p < width; ++p)
-                k.push_back(blocking.widened()
+                k.push_back(blocking.repeated()
                                 ? e.load(e.f32x16(), tile.s.wide, {at})
                                 : element(0, page[p], tile.head, at));
               for (int64_t r = 0; r < rowBlock; ++r) {

@@ -10,6 +10,14 @@
 using namespace mlir;
 using namespace mlir::bitnet;
 
+Value AttentionLowering::visible(Tile &tile, Value row, Value page) {
+  Value position = e.add(tile.position, e.divI(row, group));
+  Value last = e.sub(position, e.mulI(page, kPageTokens));
+  last = arith::IndexCastOp::create(e.b, e.loc, e.b.getI32Type(), last);
+  return arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::sle, lanes,
+                               e.broadcast(last, e.i32x16()));
+}
+
 /// m = max s, p = exp(s - m) (0 where not visible), l = sum p; then the maximum
 /// and sum of all chunks so far, and in which proportion their outputs mix.
 void AttentionLowering::softmax(Tile &tile, Value firstPage, Value pages) {
@@ -29,10 +37,10 @@ void AttentionLowering::softmax(Tile &tile, Value firstPage, Value pages) {
                      e.load(e.f32x16(), s.scores, {zero, page, row, zero});
                  Value seen = visible(tile, row, e.add(firstPage, page));
                  Value p = select(seen, e.exp(e.fsub(x, splat(m))), 0.0f);
-                 for (int64_t copy = 0; copy < tile.blocking.parts; ++copy)
-                   e.store(p, s.scores, {e.index(copy), page, row, zero});
+                 keepWeights(tile, row, firstPage, page, p, seen);
                  return {e.fadd(l[0], p)};
                })[0];
+    closeWeights(tile, row, pages);
     Merge merged = merge(e.load(s.maxAll, row), m);
     Value sum = mix(e.load(s.sumAll, row), merged.before, e.sum16(lanesSum),
                     merged.now);

@@ -1,4 +1,5 @@
-//===- AttentionValues.cpp - Weights with values --------------------------===//
+//===- AttentionValues.cpp - Weights with f16 values ----------------------===//
+//--------------------------===//
 //
 // The third phase of a chunk: the sum of its values by weight. A vector is 16
 // dimensions, and the sums of a block of rows are in registers.
@@ -14,8 +15,14 @@ using namespace mlir::bitnet;
 /// other, while they are in the first level.
 static constexpr int64_t kGroupPages = 4;
 
+void HalfAttention::keepWeights(Tile &tile, Value row, Value, Value page,
+                                Value p, Value) {
+  for (int64_t copy = 0; copy < tile.blocking.parts; ++copy)
+    e.store(p, tile.s.scores, {e.index(copy), page, row, zero});
+}
+
 /// o = sum_j p[j] v[j] over the chunk, 16 columns a vector.
-void AttentionLowering::weighValues(Tile &tile, Value firstPage, Value pages) {
+void HalfAttention::weighValues(Tile &tile, Value firstPage, Value pages) {
   const Blocking &blocking = tile.blocking;
   Scratch &s = tile.s;
   int64_t rowBlock = blocking.rowBlock, parts = blocking.parts;
@@ -23,11 +30,11 @@ void AttentionLowering::weighValues(Tile &tile, Value firstPage, Value pages) {
     e.loop(zero, e.index(d), 16,
            [&](Value i) { e.store(e.splat(0.0f), s.o, {row, i}); });
   });
-  int64_t width = blocking.widened() ? 1 : kGroupPages;
+  int64_t width = blocking.repeated() ? 1 : kGroupPages;
   e.loop(zero, pages, width, [&](Value begin) {
     Value end = e.min(e.addI(begin, width), pages);
-    if (blocking.widened())
-      widen(tile, 1, kvPage(e, shape, tile.token, e.add(firstPage, begin)));
+    if (blocking.repeated())
+      widen(tile, 1, pageOf(tile, e.add(firstPage, begin)));
     e.loop(zero, e.index(blocking.rows), rowBlock, [&](Value row) {
       e.loop(zero, e.index(d), 16 * parts, [&](Value column) {
         auto place = [&](int64_t i) -> SmallVector<Value> {
@@ -49,15 +56,15 @@ void AttentionLowering::weighValues(Tile &tile, Value firstPage, Value pages) {
 }
 
 /// One page for a block of rows and columns.
-SmallVector<Value> AttentionLowering::weighPage(Tile &tile, Value firstPage,
-                                                Value pages, Value number,
-                                                Value row, Value column,
-                                                ValueRange carried) {
+SmallVector<Value> HalfAttention::weighPage(Tile &tile, Value firstPage,
+                                            Value pages, Value number,
+                                            Value row, Value column,
+                                            ValueRange carried) {
   const Blocking &blocking = tile.blocking;
   int64_t rowBlock = blocking.rowBlock, parts = blocking.parts;
   Value page;
-  if (!blocking.widened())
-    page = kvPage(e, shape, tile.token, e.add(firstPage, number));
+  if (!blocking.repeated())
+    page = pageOf(tile, e.add(firstPage, number));
   std::optional<Ahead> next = ahead(tile, 1, firstPage, pages, number);
   return e.loop(zero, e.index(kPageTokens), kUnroll, carried,
                 [&](Value j, ValueRange carried) {
@@ -71,7 +78,7 @@ SmallVector<Value> AttentionLowering::weighPage(Tile &tile, Value firstPage,
                       // Two vectors of 16 halves are a cache line.
                       if (next && i % 2 == 0)
                         fetch(*next, part);
-                      v.push_back(blocking.widened()
+                      v.push_back(blocking.repeated()
                                       ? e.load(e.f32x16(), tile.s.wide, part)
                                       : element(1, page, tile.head, part));
                     }

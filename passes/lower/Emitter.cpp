@@ -223,7 +223,7 @@ Value Emitter::window(Value bytes, Value offset, ArrayRef<int64_t> shape,
                                 offset, sizes);
 }
 
-Value Emitter::stack(ArrayRef<int64_t> shape) {
+Value Emitter::stack(ArrayRef<int64_t> shape, Type element) {
   // At the start of the function: inside a loop the stack would grow.
   OpBuilder::InsertionGuard guard(b);
   Block *block = b.getInsertionBlock();
@@ -231,7 +231,8 @@ Value Emitter::stack(ArrayRef<int64_t> shape) {
     block = block->getParentOp()->getBlock();
   b.setInsertionPointToStart(block);
   return memref::AllocaOp::create(
-      b, loc, MemRefType::get(shape, b.getF32Type()), b.getI64IntegerAttr(64));
+      b, loc, MemRefType::get(shape, element ? element : b.getF32Type()),
+      b.getI64IntegerAttr(64));
 }
 
 Value Emitter::slotOffset(Value tensor) {

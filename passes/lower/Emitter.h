@@ -117,8 +117,8 @@ public:
   /// with size `dynamic`.
   Value window(Value bytes, Value offset, ArrayRef<int64_t> shape, Type element,
                Value dynamic = {});
-  /// f32 on the stack of the function; contents are not initialised.
-  Value stack(ArrayRef<int64_t> shape);
+  /// Elements (f32) on the stack of the function, not initialised.
+  Value stack(ArrayRef<int64_t> shape, Type element = {});
   /// The buffer of a tensor: rows ?xNpad f32, codes ?xPxKpad i8 and so on.
   Value buffer(Value tensor);
   /// The memory of `op` beside its results; the first dimension is tokens.

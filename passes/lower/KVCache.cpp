@@ -8,17 +8,19 @@
 #include "passes/Planning.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mlir::bitnet;
 
 KVPageShape mlir::bitnet::kvPageShape(ModuleOp module) {
-  KVPageShape shape{1, 0, 0};
+  KVPageShape shape;
   module.walk([&](Operation *op) {
     if (auto repeat = dyn_cast<RepeatOp>(op))
       shape.layers = repeat.getCount();
     if (auto append = dyn_cast<KVAppendOp>(op)) {
+      shape.form = append.getForm();
       shape.headDim = append.getHeadDim();
       shape.kvHeads = append.getKey().getType().getDimSize(1) / shape.headDim;
     }
@@ -88,38 +90,97 @@ Value mlir::bitnet::kvPage(Emitter &e, const KVPageShape &shape, Value t,
       e.add(e.mul(sequence, e.get(Env::PagesPerSequence)), pageNumber);
   Value page = e.toIndex(e.load(e.get(Env::PageTable), entry));
   return e.window(e.get(Env::KVPages), e.mulI(page, shape.bytes()),
-                  {shape.layers, shape.kvHeads, 2, shape.headDim * kPageTokens},
-                  e.b.getI16Type());
+                  {shape.layers, shape.kvHeads, 2, shape.halfElements()},
+                  e.b.getIntegerType(8 * shape.elementBytes()));
+}
+
+namespace {
+/// Keys and values of one token and KV head on their way into a page.
+struct HeadRow {
+  Emitter &e;
+  const KVPageShape &shape;
+  Value t, head, page, inPage;
+
+  Value read(Value rows, Value i) const {
+    return e.load(e.f32x16(), rows, {t, e.add(e.mulI(head, shape.headDim), i)});
+  }
+  void write(Value x, int64_t half, Value at) const {
+    e.store(x, page, {e.get(Env::Layer), head, e.index(half), at});
+  }
+  void storeHalves(Value keys, Value values) const;
+  void storeCodes(Value rows, int64_t half) const;
+};
+} // namespace
+
+void HeadRow::storeHalves(Value keys, Value values) const {
+  auto i16x16 = VectorType::get(16, e.b.getI16Type());
+  auto narrow = [&](Value rows, Value i) -> Value {
+    return TruncateF16Op::create(e.b, e.loc, i16x16, read(rows, i));
+  };
+  e.loop(e.index(0), e.index(shape.headDim), 16, [&](Value i) {
+    Value k = narrow(keys, i);
+    for (int64_t lane = 0; lane < 16; ++lane) {
+      Value at = e.add(e.mulI(e.addI(i, lane), kPageTokens), inPage);
+      write(vector::ExtractOp::create(e.b, e.loc, k, ArrayRef<int64_t>{lane}),
+            0, at);
+    }
+    write(narrow(values, i), 1, e.add(e.mulI(inPage, shape.headDim), i));
+  });
+}
+
+/// a = max(max|x|, kMinCacheMax), round(x * (127 / a)), scale a / 127.
+void HeadRow::storeCodes(Value rows, int64_t half) const {
+  OpBuilder &b = e.b;
+  Location loc = e.loc;
+  int64_t d = shape.headDim;
+  Value peak = e.loop(e.index(0), e.index(d), 16, e.splat(0.0f),
+                      [&](Value i, ValueRange most) -> SmallVector<Value> {
+                        Value x = math::AbsFOp::create(b, loc, read(rows, i));
+                        return {e.fmax(x, most[0])};
+                      })[0];
+  Value a = e.fmax(e.max16(peak), e.f32(kMinCacheMax));
+  Value factor = e.broadcast(e.fdiv(e.f32(127.0f), a), e.f32x16());
+  auto bytes = VectorType::get(16, b.getI8Type());
+  Value inFour = e.remI(inPage, 4), four = e.divI(inPage, 4);
+  e.loop(e.index(0), e.index(d), 16, [&](Value i) {
+    Value code = e.roundToEvenInt(e.fmul(read(rows, i), factor));
+    code = arith::TruncIOp::create(b, loc, bytes,
+                                   e.add(code, e.splatI32(kCacheZero)));
+    if (half == 0) { // [d / 4][16][4], four bytes at a time
+      for (int64_t lane = 0; lane < 16; lane += 4)
+        write(vector::ExtractStridedSliceOp::create(
+                  b, loc, code, ArrayRef<int64_t>{lane}, ArrayRef<int64_t>{4},
+                  ArrayRef<int64_t>{1}),
+              half,
+              e.add(e.mulI(e.addI(i, lane), kPageTokens), e.mulI(inPage, 4)));
+      return;
+    }
+    for (int64_t lane = 0; lane < 16; ++lane) { // [4][d][4]
+      Value column = e.add(e.mulI(four, d), e.addI(i, lane));
+      write(vector::ExtractOp::create(b, loc, code, ArrayRef<int64_t>{lane}),
+            half, e.add(e.mulI(column, 4), inFour));
+    }
+  });
+  Value scale =
+      e.broadcast(e.fdiv(a, e.f32(127.0f)), VectorType::get(1, b.getF32Type()));
+  write(vector::BitCastOp::create(b, loc, VectorType::get(4, b.getI8Type()),
+                                  scale),
+        half, e.addI(e.mulI(inPage, 4), shape.scaleAt()));
 }
 
 void mlir::bitnet::lowerKVAppend(Emitter &e, KVAppendOp op) {
-  OpBuilder &b = e.b;
   KVPageShape shape = kvPageShape(
       e.b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>());
-  int64_t d = shape.headDim;
   Value keys = e.buffer(op.getKey()), values = e.buffer(op.getValue());
-  auto i16x16 = VectorType::get(16, b.getI16Type());
   Value rows = e.rowsOf(op.getKey());
   e.parallel(e.mulI(rows, shape.kvHeads), [&](Value item) {
     Value t = e.divI(item, shape.kvHeads), head = e.remI(item, shape.kvHeads);
     Value position = e.toIndex(e.load(e.get(Env::Position), t));
     Value page = kvPage(e, shape, t, e.divI(position, kPageTokens));
-    Value inPage = e.remI(position, kPageTokens);
-    auto narrow = [&](Value buffer, Value i) -> Value {
-      Value x = e.load(e.f32x16(), buffer, {t, e.add(e.mulI(head, d), i)});
-      return TruncateF16Op::create(b, e.loc, i16x16, x);
-    };
-    Value layer = e.get(Env::Layer);
-    e.loop(e.index(0), e.index(d), 16, [&](Value i) {
-      Value k = narrow(keys, i);
-      for (int64_t lane = 0; lane < 16; ++lane) {
-        Value at = e.add(e.mulI(e.addI(i, lane), kPageTokens), inPage);
-        Value bits =
-            vector::ExtractOp::create(b, e.loc, k, ArrayRef<int64_t>{lane});
-        e.store(bits, page, {layer, head, e.index(0), at});
-      }
-      e.store(narrow(values, i), page,
-              {layer, head, e.index(1), e.add(e.mulI(inPage, d), i)});
-    });
+    HeadRow row{e, shape, t, head, page, e.remI(position, kPageTokens)};
+    if (shape.form == KVForm::F16)
+      return row.storeHalves(keys, values);
+    row.storeCodes(keys, 0);
+    row.storeCodes(values, 1);
   });
 }

@@ -36,7 +36,7 @@ TEST_F(ModelJson, ReadsEveryField) {
   json["norm"]["eps"] = 0.25;
   json["hidden_act"] = "relu2";
   json["generation"] = {{"bos_token_id", 3}, {"eos_token_id", {4, 5}}};
-  json["kv_cache"] = "f16";
+  json["kv_cache"] = "i8";
   json["tokenizer"] = "tokenizer.json";
   json["chat_template"] = "chat.jinja";
   dir.write("tokenizer.json", std::string("{}"));
@@ -57,6 +57,7 @@ TEST_F(ModelJson, ReadsEveryField) {
   EXPECT_EQ(m.activation, Activation::ReLU2);
   EXPECT_TRUE(m.gatedFFN);
   EXPECT_TRUE(m.tiedHead);
+  EXPECT_EQ(m.kvForm, KVForm::I8);
   EXPECT_EQ(m.rope, RopeKind::Half);
   EXPECT_EQ(m.ropeInvFreq.size(), 8u);
   EXPECT_EQ(m.ropeInvFreq[0], 1.0f);
@@ -319,7 +320,7 @@ const BadDocument badDocuments[] = {
     {"/generation",
      R"({"eos_token_id": [1, -1]})",
      {"\"generation.eos_token_id\"", "found -1"}},
-    {"/kv_cache", "\"i8\"", {"\"kv_cache\"", "\"f16\"", "found \"i8\""}},
+    {"/kv_cache", "\"i4\"", {"\"kv_cache\"", "\"f16\"", "found \"i4\""}},
 };
 
 TEST_F(ModelJson, WrongDocumentsAreRefused) {

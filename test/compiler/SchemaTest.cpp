@@ -254,6 +254,7 @@ const Change changes[] = {
     {"/generation", R"({"bos_token_id": -1})"},
     {"/generation", R"({"pad_token_id": 0})"},
     {"/kv_cache", "\"f16\""},
+    {"/kv_cache", "\"i8\""},
     {"/kv_cache", "\"f32\""},
 };
 

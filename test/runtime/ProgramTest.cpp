@@ -264,6 +264,7 @@ TEST(Program, BenchMeasures) {
   }
   EXPECT_GT(bench.at("peak_memory_bytes"), 100000);
   EXPECT_EQ(bench.at("weight_bytes_per_token"), 64);
+  EXPECT_EQ(bench.at("kv_bytes_per_token"), 16);
   // The sampler of run takes the best 40, which the fake model screens.
   EXPECT_EQ(bench.at("head_screened"), true);
   double computed = bench.at("logits_computed_per_step");

@@ -3,7 +3,7 @@
 // Runs a real model in the reference interpreter over all ids in one batch and
 // prints the hash that a compiled program prints for `eval --logits-hash`.
 //
-//   bitnet-reference MODEL_PATH --ids FILE [--fused]
+//   bitnet-reference MODEL_PATH --ids FILE [--fused] [--kv-i8]
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,6 +22,8 @@ static llvm::cl::opt<std::string>
             llvm::cl::desc("JSON array of token ids"));
 static llvm::cl::opt<bool>
     fused("fused", llvm::cl::desc("Run the fusing pipeline first"));
+static llvm::cl::opt<bool> kvI8("kv-i8",
+                                llvm::cl::desc("Keep keys and values in i8"));
 
 static llvm::Error run() {
   auto buffer = llvm::MemoryBuffer::getFile(idsFile);
@@ -31,7 +33,10 @@ static llvm::Error run() {
   auto ids = llvm::json::parse<std::vector<int32_t>>((*buffer)->getBuffer());
   if (!ids)
     return ids.takeError();
-  auto model = bitnetc::importModel(modelPath);
+  bitnetc::ImportOptions options;
+  if (kvI8)
+    options.kvForm = bitnetc::KVForm::I8;
+  auto model = bitnetc::importModel(modelPath, options);
   if (!model)
     return model.takeError();
   bitnetc::Reference reference(*model);

@@ -225,6 +225,22 @@ func.func @f(%x: tensor<?x40xf32>) {
 
 // -----
 
+func.func @f(%x: tensor<?x528xf32>) {
+  // expected-error @+1 {{head_dim must be at most 512 with form i8, is 528}}
+  bitnet.kv_append %x, %x head_dim 528 form i8 : tensor<?x528xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x528xf32>) -> tensor<?x528xf32> {
+  // expected-error @+1 {{head_dim must be at most 512 with form i8, is 528}}
+  %0 = bitnet.attention %x heads 1 kv_heads 1 head_dim 528 form i8 : tensor<?x528xf32>
+  return %0 : tensor<?x528xf32>
+}
+
+// -----
+
 func.func @f(%x: tensor<?x48xf32>) -> tensor<?x48xf32> {
   // expected-error @+1 {{heads (3) must be a multiple of kv_heads (2)}}
   %0 = bitnet.attention %x heads 3 kv_heads 2 head_dim 16 : tensor<?x48xf32>

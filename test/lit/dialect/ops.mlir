@@ -56,6 +56,10 @@ func.func @layer_fn(%h: tensor<?x64xf32>) -> tensor<?x64xf32> {
   bitnet.kv_append %kr, %k head_dim 16 : tensor<?x32xf32>
   // CHECK: bitnet.attention %{{.*}} heads 4 kv_heads 2 head_dim 16 : tensor<?x64xf32>
   %a = bitnet.attention %qr heads 4 kv_heads 2 head_dim 16 : tensor<?x64xf32>
+  // CHECK: bitnet.kv_append %{{.*}}, %{{.*}} head_dim 16 form i8 : tensor<?x32xf32>
+  bitnet.kv_append %kr, %k head_dim 16 form i8 : tensor<?x32xf32>
+  // CHECK: bitnet.attention %{{.*}} heads 4 kv_heads 2 head_dim 16 form i8 : tensor<?x64xf32>
+  %a8 = bitnet.attention %qr heads 4 kv_heads 2 head_dim 16 form i8 : tensor<?x64xf32>
   // CHECK: bitnet.activation silu %{{.*}} : tensor<?x64xf32>
   %s = bitnet.activation silu %a : tensor<?x64xf32>
   // CHECK: bitnet.activation relu2 %{{.*}} : tensor<?x64xf32>
