@@ -23,7 +23,7 @@ compiles to the very program that PATH compiles to: no weight is rounded.
 
   -o, --output DIRECTORY  where to; it must not exist or be empty
                           (also --output-dir)
-  --i2s-layout=KIND, --ignore-field=NAME, --activations=KIND
+  --i2s-layout, --ignore-field, --activations, --kv
                           as for compiling (bitnetc --help)
   --model-id PATH         the model, instead of PATH
   --link                  point at the original safetensors and tokenizer

@@ -116,6 +116,18 @@ static Error setActivations(ImportOptions &options, StringRef value) {
   return Error::success();
 }
 
+static Error setKV(ImportOptions &options, StringRef value) {
+  static constexpr std::pair<StringRef, KVForm> forms[] = {{"f16", KVForm::F16},
+                                                           {"i8", KVForm::I8}};
+  for (auto [name, form] : forms)
+    if (name == value) {
+      options.kvForm = form;
+      return Error::success();
+    }
+  return createStringError("unknown form of the KV cache '" + value +
+                           "'; known are f16 and i8");
+}
+
 template <Error (*Set)(ImportOptions &, StringRef)>
 static Error setImport(DriverOptions &options, StringRef value) {
   return Set(options.import, value);
@@ -124,25 +136,15 @@ static Error setImport(DriverOptions &options, StringRef value) {
 std::optional<Error> bitnetc::setImportOption(ImportOptions &options,
                                               StringRef argument) {
   auto [name, value] = argument.split('=');
-  if (name == "--i2s-layout")
-    return setI2SLayout(options, value);
-  if (name == "--ignore-field")
-    return ignoreField(options, value);
-  if (name == "--activations")
-    return setActivations(options, value);
+  static constexpr std::pair<StringRef, Error (*)(ImportOptions &, StringRef)>
+      setters[] = {{"--i2s-layout", setI2SLayout},
+                   {"--ignore-field", ignoreField},
+                   {"--activations", setActivations},
+                   {"--kv", setKV}};
+  for (auto [known, set] : setters)
+    if (known == name)
+      return set(options, value);
   return std::nullopt;
-}
-
-static Error setKV(DriverOptions &options, StringRef value) {
-  static constexpr std::pair<StringRef, KVForm> forms[] = {{"f16", KVForm::F16},
-                                                           {"i8", KVForm::I8}};
-  for (auto [name, form] : forms)
-    if (name == value) {
-      options.import.kvForm = form;
-      return Error::success();
-    }
-  return createStringError("unknown form of the KV cache '" + value +
-                           "'; known are f16 and i8");
 }
 
 static Error setHeadScreen(DriverOptions &options, StringRef value) {
@@ -235,7 +237,7 @@ static constexpr OptionRow kOptions[] = {
     {"Code", "--kv", "", "FORM",
      "keep keys and values in f16 (default, unless the\n"
      "model says otherwise) or in i8, half the memory",
-     setKV},
+     setImport<setKV>},
     {"Code", "--head-screen", "", "Z",
      "with --top-k or --greedy compute only logits within\n"
      "Z standard deviations of the best, by a sketch of\n"

@@ -50,7 +50,7 @@ the weight. The interpreter is slow: seconds a token for a 2B model.
   --tokens=IDS   token ids to compare on: 1,2,3 (default: eight of the
                  vocabulary)
   --text=TEXT    the tokens of this text
-  --i2s-layout=KIND, --ignore-field=NAME, --activations=KIND
+  --i2s-layout, --ignore-field, --activations, --kv
                  as for compiling (bitnetc --help)
   -v, --verbose  print every comparison
   -q, --quiet    no progress on a terminal

@@ -1,5 +1,4 @@
 //===- AttentionScores.cpp - Queries with f16 keys ------------------------===//
-//----------------------------===//
 //
 // The first phase of a chunk: the scores of its positions for all rows of a
 // tile. A vector is 16 positions, so that a score needs no sum across lanes.
