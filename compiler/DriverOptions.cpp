@@ -226,8 +226,9 @@ static constexpr OptionRow kOptions[] = {
      "or in rows (x86 without ACT_PARALLEL); it cannot tell",
      setImport<setI2SLayout>},
     {"Model", "--ignore-field", "", "NAME",
-     "do not mind this field of config.json, which bitnetc does\n"
-     "not know; may be repeated (text_config.NAME: in an object)",
+     "do not mind this field of config.json, though it is\n"
+     "not understood; may be repeated (OBJECT.NAME: inside\n"
+     "an object)",
      setImport<ignoreField>},
     {"Model", "--activations", "", "KIND",
      "of a model that quantises weights only (Bonsai), per\n"
