@@ -40,7 +40,11 @@ using namespace mlir::bitnet;
 
 static constexpr int64_t kUnit = 16;  ///< Rows that share a best score.
 static constexpr int64_t kBlock = 64; ///< Rows of a block of the sketch.
-static constexpr int64_t kCandidateBlocks = 16; ///< Of a piece of phase 2 or 3.
+/// A piece of phase 2 or 3: small, because candidates lie close together.
+static constexpr int64_t kCandidateBlocks = 16;
+/// Candidates are fetched so many rows ahead, into the second level of cache:
+/// the first has too few places to wait in for a row of kilobytes.
+static constexpr int64_t kRowsAhead = 2;
 static constexpr int32_t kLowest = std::numeric_limits<int32_t>::min();
 
 namespace {
@@ -55,6 +59,12 @@ private:
   void clearPadding();
   Value field(Value bytes, int64_t group);
   void scoreUnits(Value r, Value bound);
+  /// What a candidate of phase 3 reaches, 16 times each.
+  struct Limits {
+    Value margin;       ///< z standard deviations for an error of 1.
+    Value score, logit; ///< Keys: one of the two.
+  };
+  Value candidatesOf(Value block, Value r, const Limits &limits);
   void scoreCandidates(Value r, Value bound, Value limit);
   Value margin(Value r);
 
@@ -63,13 +73,9 @@ private:
   /// The largest integer that at least `count` keys of plane `plane` reach; the
   /// lowest of all if there are fewer keys.
   Value kthBest(Value r, int64_t plane, Value count);
-  /// Runs body for the lanes of a mask of up to 64 bits; `next` is the lane
-  /// that follows, or the lane itself at the end.
+  /// value = body(lane, value) for the lanes of a mask of up to 64 bits.
   Value eachLane(Value bits, Value init,
-                 function_ref<Value(Value lane, Value next, Value carried)>);
-  /// Small pieces of all blocks: candidates lie close together.
-  void inBlocks(function_ref<void(Value block)> body);
-  void inUnits(function_ref<void(Value unit)> body);
+                 function_ref<Value(Value lane, Value value)> body);
   Value laneMask(Value vector16xi1, Type wide);
   Value compare(arith::CmpIPredicate predicate, Value a, Value b) {
     return arith::CmpIOp::create(e.b, e.loc, predicate, a, b);
@@ -83,7 +89,7 @@ private:
   int64_t prefetchBytes = 0;
   RowDots exact;
   Value tokens, logits, keys, sketch, sketchScales, inputWords, inputBytes,
-      tokenScale, planeSum;
+      tokenScale, planeSum, list;
 };
 } // namespace
 
@@ -116,6 +122,7 @@ HeadScreen::HeadScreen(Emitter &e, MatmulOp op, int64_t tokenTile)
   tokenScale = e.buffer(op.getScale());
   planeSum = e.buffer(op.getSum());
   keys = e.scratch(op, {ShapedType::kDynamic, 2, paddedUnits}, b.getI32Type());
+  list = e.stack({kCandidateBlocks * kBlock}, b.getI32Type());
 }
 
 //===----------------------------------------------------------------------===//
@@ -166,52 +173,26 @@ Value HeadScreen::laneMask(Value lanes, Type wide) {
   return arith::ExtUIOp::create(b, e.loc, wide, bits);
 }
 
-Value HeadScreen::eachLane(
-    Value bits, Value init,
-    function_ref<Value(Value lane, Value next, Value carried)> body) {
-  Type i64 = b.getI64Type();
+Value HeadScreen::eachLane(Value bits, Value init,
+                           function_ref<Value(Value lane, Value value)> body) {
   Value zero = arith::ConstantIntOp::create(b, e.loc, 0, 64);
   Value one = arith::ConstantIntOp::create(b, e.loc, 1, 64);
-  SmallVector<Value> start{bits};
-  SmallVector<Type> types{i64};
-  if (init) {
-    start.push_back(init);
-    types.push_back(init.getType());
-  }
   auto loop = scf::WhileOp::create(
-      b, e.loc, types, start,
+      b, e.loc, TypeRange{bits.getType(), init.getType()},
+      ValueRange{bits, init},
       [&](OpBuilder &, Location loc, ValueRange carried) {
         Value more = compare(arith::CmpIPredicate::ne, carried[0], zero);
         scf::ConditionOp::create(b, loc, more, carried);
       },
       [&](OpBuilder &, Location loc, ValueRange carried) {
+        Value lane =
+            e.toIndex(math::CountTrailingZerosOp::create(b, loc, carried[0]));
         Value left =
             arith::AndIOp::create(b, loc, carried[0], e.sub(carried[0], one));
-        auto lowest = [&](Value of) {
-          return e.toIndex(math::CountTrailingZerosOp::create(b, loc, of));
-        };
-        Value lane = lowest(carried[0]);
-        Value more = compare(arith::CmpIPredicate::ne, left, zero);
-        Value next = arith::SelectOp::create(b, loc, more, lowest(left), lane);
-        SmallVector<Value> yields{left};
-        Value value = body(lane, next, init ? Value(carried[1]) : Value());
-        if (init)
-          yields.push_back(value);
-        scf::YieldOp::create(b, loc, yields);
+        scf::YieldOp::create(b, loc, ValueRange{left, body(lane, carried[1])});
       });
   b.setInsertionPointAfter(loop);
-  return init ? loop.getResult(1) : Value();
-}
-
-void HeadScreen::inBlocks(function_ref<void(Value block)> body) {
-  e.phase(e.index(blocks), e.index(kCandidateBlocks),
-          [&](Value lo, Value hi) { e.loop(lo, hi, 1, body); });
-}
-void HeadScreen::inUnits(function_ref<void(Value unit)> body) {
-  inBlocks([&](Value block) {
-    Value first = e.mulI(block, kBlock / kUnit);
-    e.loop(first, e.addI(first, kBlock / kUnit), 1, body);
-  });
+  return loop.getResult(1);
 }
 
 //===----------------------------------------------------------------------===//
@@ -324,7 +305,7 @@ void HeadScreen::scoreUnits(Value r, Value bound) {
   Type i64 = b.getI64Type();
   Value wide = e.broadcast(bound, e.i32x16());
   Value none = e.f32(-std::numeric_limits<float>::infinity());
-  inUnits([&](Value unit) {
+  auto scoreUnit = [&](Value unit) {
     Value best = e.load(keys, {r, e.index(0), unit});
     Value any = compare(arith::CmpIPredicate::sge, best, bound);
     auto found = scf::IfOp::create(
@@ -333,8 +314,8 @@ void HeadScreen::scoreUnits(Value r, Value bound) {
           Value row = e.mulI(unit, kUnit);
           Value scores = e.load(e.f32x16(), logits, {r, row});
           Value good = compare(arith::CmpIPredicate::sge, key(scores), wide);
-          Value most = eachLane(
-              laneMask(good, i64), none, [&](Value lane, Value, Value most) {
+          Value most =
+              eachLane(laneMask(good, i64), none, [&](Value lane, Value most) {
                 Value y = exact.products(e, e.add(row, lane), 1, r, 1, 0)[0];
                 return e.fmax(y, most);
               });
@@ -344,6 +325,10 @@ void HeadScreen::scoreUnits(Value r, Value bound) {
           scf::YieldOp::create(b, loc, e.i32(kLowest));
         });
     e.store(found.getResult(0), keys, {r, e.index(1), unit});
+  };
+  constexpr int64_t unitsOfBlock = kBlock / kUnit;
+  e.phase(e.index(blocks), e.index(kCandidateBlocks), [&](Value lo, Value hi) {
+    e.loop(e.mulI(lo, unitsOfBlock), e.mulI(hi, unitsOfBlock), 1, scoreUnit);
   });
 }
 
@@ -379,37 +364,60 @@ Value HeadScreen::margin(Value r) {
   return e.fmul(norm, e.fmul(e.load(tokenScale, r), e.f32(z)));
 }
 
-void HeadScreen::scoreCandidates(Value r, Value bound, Value limit) {
+/// Which rows of `block` may be among the best; all become -infinity.
+Value HeadScreen::candidatesOf(Value block, Value r, const Limits &limits) {
   Type i64 = b.getI64Type();
-  Value perRow = e.broadcast(margin(r), e.f32x16());
-  Value wideBound = e.broadcast(bound, e.i32x16());
-  Value wideLimit = e.broadcast(limit, e.i32x16());
   Value none = e.splat(-std::numeric_limits<float>::infinity());
-  inBlocks([&](Value block) {
-    Value first = e.mulI(block, kBlock);
-    Value mask;
-    for (int64_t g = 0; g < kBlock / kUnit; ++g) {
-      Value row = e.addI(first, g * kUnit);
-      Value score = e.load(e.f32x16(), logits, {r, row});
-      Value error = e.load(e.f32x16(), sketchScales, {e.index(1), row});
-      Value most = e.fadd(score, e.fmul(error, perRow));
-      Value good = arith::OrIOp::create(
-          b, e.loc, compare(arith::CmpIPredicate::sge, key(score), wideBound),
-          compare(arith::CmpIPredicate::sge, key(most), wideLimit));
-      e.store(none, logits, {r, row});
-      Value lanes = laneMask(good, i64);
-      if (g)
-        lanes = arith::ShLIOp::create(
-            b, e.loc, lanes,
-            arith::ConstantIntOp::create(b, e.loc, g * kUnit, 64));
-      mask = mask ? arith::OrIOp::create(b, e.loc, mask, lanes) : lanes;
-    }
-    eachLane(mask, Value(), [&](Value lane, Value next, Value) {
-      Value row = e.add(first, lane), nextRow = e.add(first, next);
+  Value mask;
+  for (int64_t g = 0; g < kBlock / kUnit; ++g) {
+    Value row = e.addI(e.mulI(block, kBlock), g * kUnit);
+    Value score = e.load(e.f32x16(), logits, {r, row});
+    Value error = e.load(e.f32x16(), sketchScales, {e.index(1), row});
+    Value most = e.fadd(score, e.fmul(error, limits.margin));
+    Value good = arith::OrIOp::create(
+        b, e.loc, compare(arith::CmpIPredicate::sge, key(score), limits.score),
+        compare(arith::CmpIPredicate::sge, key(most), limits.logit));
+    e.store(none, logits, {r, row});
+    Value lanes = laneMask(good, i64);
+    if (g)
+      lanes = arith::ShLIOp::create(
+          b, e.loc, lanes,
+          arith::ConstantIntOp::create(b, e.loc, g * kUnit, 64));
+    mask = mask ? arith::OrIOp::create(b, e.loc, mask, lanes) : lanes;
+  }
+  return mask;
+}
+
+/// Rows lie far apart and each is too short for the machine's own prefetching,
+/// so they are written down first: then it is known which come next.
+void HeadScreen::scoreCandidates(Value r, Value bound, Value limit) {
+  Limits limits{e.broadcast(margin(r), e.f32x16()),
+                e.broadcast(bound, e.i32x16()), e.broadcast(limit, e.i32x16())};
+  auto scoreThose = [&](Value lo, Value hi) {
+    auto found = e.loop(
+        lo, hi, 1, {e.index(0)},
+        [&](Value block, ValueRange before) -> SmallVector<Value> {
+          Value first = e.mulI(block, kBlock);
+          return {eachLane(candidatesOf(block, r, limits), before[0],
+                           [&](Value lane, Value count) {
+                             Value row = arith::IndexCastOp::create(
+                                 b, e.loc, b.getI32Type(), e.add(first, lane));
+                             e.store(row, list, count);
+                             return e.addI(count, 1);
+                           })};
+        });
+    Value last = e.sub(found[0], e.index(1));
+    e.loop(e.index(0), found[0], 1, [&](Value i) {
+      Value next = e.toIndex(e.load(list, e.min(e.addI(i, kRowsAhead), last)));
       for (int64_t line = 0; line < padded; line += 64)
-        e.prefetch(exact.getCodes(), {nextRow, e.index(line)});
+        e.prefetch(exact.getCodes(), {next, e.index(line)}, /*locality=*/2);
+      Value row = e.toIndex(e.load(list, i));
       e.store(exact.products(e, row, 1, r, 1, 0)[0], logits, {r, row});
-      return Value();
+    });
+  };
+  e.phase(e.index(blocks), e.index(kCandidateBlocks), [&](Value lo, Value hi) {
+    e.loop(lo, hi, kCandidateBlocks, [&](Value first) {
+      scoreThose(first, e.min(e.addI(first, kCandidateBlocks), hi));
     });
   });
 }
