@@ -10,8 +10,9 @@
 using namespace mlir;
 using namespace mlir::bitnet;
 
-/// How far ahead of its use a page is fetched.
-static constexpr int64_t kPagesAhead = 8;
+/// How far ahead of its use a page is fetched, in chunks that have so many:
+/// keys while values are used, and the other way round.
+static constexpr int64_t kPagesAhead = 16;
 
 std::optional<AttentionLowering::Ahead>
 AttentionLowering::ahead(Tile &tile, int64_t half, Value firstPage, Value pages,
@@ -19,7 +20,7 @@ AttentionLowering::ahead(Tile &tile, int64_t half, Value firstPage, Value pages,
   // Tiles share pages with their neighbours and find them in the cache.
   if (!prefetch || tile.blocking.repeated() || tile.blocking.tokens > 1)
     return std::nullopt;
-  Value later = e.addI(number, kPagesAhead);
+  Value later = e.add(number, e.min(e.index(kPagesAhead), pages));
   Value here = e.lessThan(later, pages), behind = e.sub(later, pages);
   Value afterPage = half ? tile.nextPage : firstPage;
   Value page = choose(here, e.add(firstPage, later), e.add(afterPage, behind));
