@@ -201,6 +201,9 @@ BlockMatrix::BlockMatrix(Format format, uint64_t rows, uint64_t cols,
 }
 
 bool BlockMatrix::isTernary() const { return decoder(format).ternary; }
+bool BlockMatrix::hasCodes() const {
+  return format == Format::I2_S || decoder(format).codes;
+}
 bool BlockMatrix::hasHalfScales() const {
   return decoder(format).scaleAt >= 0 || typeOf(format).rowHeader == 2;
 }

@@ -26,7 +26,8 @@ public:
   }
   bool hasHalfScales() const; ///< Scales are stored as f16.
 
-  /// Codes and scales, of types that have nothing else: not Q4_K and Q6_K.
+  bool hasCodes() const; ///< Codes and scales are all there is: not Q4_K, Q6_K.
+  /// For types that have codes.
   void codes(uint64_t row, int8_t *out) const;
   /// Columns that share a scale; `cols` if it is one a row or less.
   uint64_t groupSize() const { return group; }

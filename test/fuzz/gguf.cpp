@@ -32,8 +32,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                              tensor.shape[1], data + tensor.offset);
     std::vector<float> values(tensor.shape[1]);
     std::vector<int8_t> codes(tensor.shape[1]);
-    for (uint64_t row = 0; row < std::min<uint64_t>(tensor.shape[0], 4); ++row)
-      matrix.values(row, values.data()), matrix.codes(row, codes.data());
+    for (uint64_t row = 0; row < std::min<uint64_t>(tensor.shape[0], 4);
+         ++row) {
+      matrix.values(row, values.data());
+      if (matrix.hasCodes())
+        matrix.codes(row, codes.data());
+    }
   }
 
   static fuzz::MemoryFile file;
