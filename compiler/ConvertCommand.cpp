@@ -44,11 +44,6 @@ struct Settings {
 };
 } // namespace
 
-static int report(const llvm::Twine &message, int code) {
-  llvm::errs() << "bitnetc: error: " << message << '\n';
-  return code;
-}
-
 /// An exit code, or -1 to go on.
 static int parse(const std::vector<std::string> &arguments,
                  Settings &settings) {
@@ -81,7 +76,8 @@ static int parse(const std::vector<std::string> &arguments,
     }
     if (auto error = setImportOption(settings.import, argument)) {
       if (*error)
-        return report(llvm::toString(std::move(*error)) + explains, kBadUsage);
+        return reportError(llvm::toString(std::move(*error)) + explains,
+                           kBadUsage);
       continue;
     }
     auto [name, value] = argument.split('=');
@@ -90,23 +86,23 @@ static int parse(const std::vector<std::string> &arguments,
       if (option.name == name)
         found = &option;
     if (!found && (argument.starts_with("-") || !settings.path.empty()))
-      return report("unexpected argument '" + argument + "'" + explains,
-                    kBadUsage);
+      return reportError("unexpected argument '" + argument + "'" + explains,
+                         kBadUsage);
     if (!found) {
       settings.path = argument.str();
       continue;
     }
     if (!argument.contains('=')) {
       if (++i == arguments.size())
-        return report("'" + name + "' needs a path" + explains, kBadUsage);
+        return reportError("'" + name + "' needs a path" + explains, kBadUsage);
       value = arguments[i];
     }
     settings.*(found->text) = value.str();
   }
   if (settings.path.empty())
-    return report("no model" + explains, kBadUsage);
+    return reportError("no model" + explains, kBadUsage);
   if (settings.output.empty())
-    return report("no -o DIRECTORY" + explains, kBadUsage);
+    return reportError("no -o DIRECTORY" + explains, kBadUsage);
   return -1;
 }
 
@@ -134,7 +130,7 @@ int runConvert(const std::vector<std::string> &arguments) {
   if (int code = parse(arguments, settings); code >= 0)
     return code;
   if (Error error = convert(settings))
-    return report(llvm::toString(std::move(error)), kBadInput);
+    return reportError(llvm::toString(std::move(error)), kBadInput);
   return kSuccess;
 }
 

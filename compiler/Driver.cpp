@@ -30,6 +30,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
+#include <cstdio>
 
 using namespace mlir;
 using namespace mlir::bitnet;
@@ -369,12 +370,19 @@ Error Compilation::run() {
   return writeFile(output, bytes);
 }
 
+int bitnetc::reportError(const llvm::Twine &message, int code,
+                         StringRef program) {
+  fflush(stdout);
+  llvm::errs() << program << ": error: " << ::bitnet::printable(message.str())
+               << '\n';
+  return code;
+}
+
 int bitnetc::runDriver(llvm::ArrayRef<const char *> arguments) {
   auto options = parseOptions(arguments.drop_front());
   if (!options) {
-    llvm::errs() << "bitnetc: error: "
-                 << ::bitnet::printable(llvm::toString(options.takeError()))
-                 << "\nTry 'bitnetc --help'.\n";
+    reportError(llvm::toString(options.takeError()), kBadUsage);
+    llvm::errs() << "Try 'bitnetc --help'.\n";
     return kBadUsage;
   }
   if (options->help)

@@ -1,6 +1,7 @@
 //===- DriverOptions.cpp - Command line of bitnetc ------------------------===//
 
 #include "DriverOptions.h"
+#include "ModelJsonWords.h"
 
 #include "targets/Kernels.h"
 #include "llvm/ADT/STLExtras.h"
@@ -86,18 +87,31 @@ static Error setPrefix(DriverOptions &options, StringRef value) {
   return Error::success();
 }
 
+/// The value of a word; an error lists the words: "a, b and c".
+template <typename To, typename E, size_t N>
+static Error choose(StringRef what, StringRef word,
+                    const Choice<E> (&choices)[N], To &to) {
+  std::string known;
+  for (size_t i = 0; i < N; ++i) {
+    if (choices[i].word == word) {
+      to = choices[i].value;
+      return Error::success();
+    }
+    known += (i == 0       ? ""
+              : i + 1 == N ? " and "
+                           : ", ") +
+             choices[i].word.str();
+  }
+  return createStringError("unknown " + what + " '" + word + "'; known are " +
+                           known);
+}
+
 static Error setI2SLayout(ImportOptions &options, StringRef value) {
-  static constexpr std::pair<StringRef, gguf::I2SLayout> layouts[] = {
+  static constexpr Choice<gguf::I2SLayout> layouts[] = {
       {"128", gguf::I2SLayout::Blocks128},
       {"64", gguf::I2SLayout::Blocks64},
       {"rows", gguf::I2SLayout::Rows}};
-  for (auto [name, layout] : layouts)
-    if (name == value) {
-      options.i2sLayout = layout;
-      return Error::success();
-    }
-  return createStringError("unknown I2_S layout '" + value +
-                           "'; known are 128, 64 and rows");
+  return choose("I2_S layout", value, layouts, options.i2sLayout);
 }
 
 static Error ignoreField(ImportOptions &options, StringRef value) {
@@ -108,43 +122,13 @@ static Error ignoreField(ImportOptions &options, StringRef value) {
 }
 
 static Error setActivations(ImportOptions &options, StringRef value) {
-  if (value != "int8" && value != "int16")
-    return createStringError("unknown activations '" + value +
-                             "'; known are int8 and int16");
-  options.weightsOnlyInput =
-      value == "int8" ? InputQuant::Int8Groups : InputQuant::Int16;
-  return Error::success();
+  static constexpr Choice<InputQuant> kinds[] = {
+      {"int8", InputQuant::Int8Groups}, {"int16", InputQuant::Int16}};
+  return choose("activations", value, kinds, options.weightsOnlyInput);
 }
 
 static Error setKV(ImportOptions &options, StringRef value) {
-  static constexpr std::pair<StringRef, KVForm> forms[] = {{"f16", KVForm::F16},
-                                                           {"i8", KVForm::I8}};
-  for (auto [name, form] : forms)
-    if (name == value) {
-      options.kvForm = form;
-      return Error::success();
-    }
-  return createStringError("unknown form of the KV cache '" + value +
-                           "'; known are f16 and i8");
-}
-
-template <Error (*Set)(ImportOptions &, StringRef)>
-static Error setImport(DriverOptions &options, StringRef value) {
-  return Set(options.import, value);
-}
-
-std::optional<Error> bitnetc::setImportOption(ImportOptions &options,
-                                              StringRef argument) {
-  auto [name, value] = argument.split('=');
-  static constexpr std::pair<StringRef, Error (*)(ImportOptions &, StringRef)>
-      setters[] = {{"--i2s-layout", setI2SLayout},
-                   {"--ignore-field", ignoreField},
-                   {"--activations", setActivations},
-                   {"--kv", setKV}};
-  for (auto [known, set] : setters)
-    if (known == name)
-      return set(options, value);
-  return std::nullopt;
+  return choose("form of the KV cache", value, kvForms, options.kvForm);
 }
 
 static Error setHeadScreen(DriverOptions &options, StringRef value) {
@@ -201,6 +185,8 @@ struct OptionRow {
   llvm::StringLiteral value; ///< Empty for a flag.
   llvm::StringLiteral help;
   Error (*set)(DriverOptions &, StringRef value);
+  /// In place of set: of how a model is read, which other commands take too.
+  Error (*setImport)(ImportOptions &, StringRef value) = nullptr;
 };
 } // namespace
 
@@ -224,21 +210,21 @@ static constexpr OptionRow kOptions[] = {
      "codes of I2_S tensors in a GGUF file lie in blocks\n"
      "of 128 (default: converters and x86), of 64 (Arm),\n"
      "or in rows (x86 without ACT_PARALLEL); it cannot tell",
-     setImport<setI2SLayout>},
+     nullptr, setI2SLayout},
     {"Model", "--ignore-field", "", "NAME",
      "do not mind this field of config.json, though it is\n"
      "not understood; may be repeated (OBJECT.NAME: inside\n"
      "an object)",
-     setImport<ignoreField>},
+     nullptr, ignoreField},
     {"Model", "--activations", "", "KIND",
      "of a model that quantises weights only (Bonsai), per\n"
      "group of columns: int16 (default), or int8: faster,\n"
      "less exact",
-     setImport<setActivations>},
+     nullptr, setActivations},
     {"Code", "--kv", "", "FORM",
      "keep keys and values in f16 (default, unless the\n"
      "model says otherwise) or in i8, half the memory",
-     setImport<setKV>},
+     nullptr, setKV},
     {"Code", "--head-screen", "", "Z",
      "with --top-k or --greedy compute only logits within\n"
      "Z standard deviations of the best, by a sketch of\n"
@@ -267,6 +253,15 @@ static const OptionRow *findOption(StringRef name) {
     if (name == row.name || (!row.alias.empty() && name == row.alias))
       return &row;
   return nullptr;
+}
+
+std::optional<Error> bitnetc::setImportOption(ImportOptions &options,
+                                              StringRef argument) {
+  auto [name, value] = argument.split('=');
+  const OptionRow *row = findOption(name);
+  if (!row || !row->setImport)
+    return std::nullopt;
+  return row->setImport(options, value);
 }
 
 static Error unknownOption(StringRef name) {
@@ -318,7 +313,8 @@ bitnetc::parseOptions(llvm::ArrayRef<const char *> arguments) {
                                  row->name + " " + row->value);
       value = arguments[i];
     }
-    if (Error error = row->set(options, value))
+    if (Error error = row->set ? row->set(options, value)
+                               : row->setImport(options.import, value))
       return error;
   }
   if (options.help || options.version || options.printTargets)

@@ -48,10 +48,7 @@ more can simply be removed from there.
 without it, the best one.
 )";
 
-static int report(const Twine &message, int code) {
-  errs() << "bitnet: error: " << message << '\n';
-  return code;
-}
+static constexpr StringRef kFront = "bitnet"; ///< In messages.
 
 namespace {
 struct Settings {
@@ -66,10 +63,10 @@ static int parse(ArrayRef<const char *> arguments, Settings &settings) {
     StringRef argument = arguments[i];
     if (settings.command.empty()) {
       if (argument.starts_with("-"))
-        return report("'" + argument +
-                          "' is no command; 'bitnet --help' "
-                          "explains",
-                      kBadUsage);
+        return reportError("'" + argument +
+                               "' is no command; 'bitnet --help' "
+                               "explains",
+                           kBadUsage, kFront);
       settings.command = argument.str();
       continue;
     }
@@ -83,13 +80,15 @@ static int parse(ArrayRef<const char *> arguments, Settings &settings) {
     }
     if (!argument.contains('=')) {
       if (++i == arguments.size())
-        return report("'" + argument + "' needs a value", kBadUsage);
+        return reportError("'" + argument + "' needs a value", kBadUsage,
+                           kFront);
       value = arguments[i];
     }
     *target = value.str();
   }
   if (settings.model.empty())
-    return report("no --model PATH; 'bitnet --help' explains", kBadUsage);
+    return reportError("no --model PATH; 'bitnet --help' explains", kBadUsage,
+                       kFront);
   return -1;
 }
 
@@ -207,18 +206,20 @@ int runFront(ArrayRef<const char *> arguments) {
   sys::fs::make_absolute(model);
   sys::path::remove_dots(model, /*remove_dot_dot=*/false);
   if (!sys::fs::exists(model))
-    return report(settings.model + ": no such file or directory", kBadInput);
+    return reportError(settings.model + ": no such file or directory",
+                       kBadInput, kFront);
   const std::string targetOption = "--target=" + settings.target;
   auto options = parseOptions({settings.model.c_str(), targetOption.c_str()});
   if (!options)
-    return report(toString(options.takeError()), kBadUsage);
+    return reportError(toString(options.takeError()), kBadUsage, kFront);
   const std::string directory = cacheDirectory();
   if (directory.empty())
-    return report("neither XDG_CACHE_HOME nor HOME names a place for compiled "
-                  "programs",
-                  kBadInput);
+    return reportError(
+        "neither XDG_CACHE_HOME nor HOME names a place for compiled "
+        "programs",
+        kBadInput, kFront);
   if (std::error_code code = sys::fs::create_directories(directory))
-    return report(directory + ": " + code.message(), kBadInput);
+    return reportError(directory + ": " + code.message(), kBadInput, kFront);
 
   std::string identity = versionText() + "\n";
   for (const std::string &file : inputFiles(model))
@@ -227,7 +228,7 @@ int runFront(ArrayRef<const char *> arguments) {
   if (auto runtime = findRuntime(options->cpu->arch, arguments[0]))
     identity += fingerprint(*runtime);
   else
-    return report(toString(runtime.takeError()), kBadInput);
+    return reportError(toString(runtime.takeError()), kBadInput, kFront);
   const std::string prefix = fileName(sys::path::stem(model)) + "-" +
                              shortHash(model, 8) + "-" +
                              options->cpu->name.str() + "-";
@@ -247,8 +248,8 @@ int runFront(ArrayRef<const char *> arguments) {
     command.push_back(argument.c_str());
   command.push_back(nullptr);
   ::execv(path.c_str(), const_cast<char **>(command.data()));
-  return report(path + ": " + std::generic_category().message(errno),
-                kInternal);
+  return reportError(path + ": " + std::generic_category().message(errno),
+                     kInternal, kFront);
 }
 
 } // namespace bitnetc

@@ -7,7 +7,7 @@
 #define BITNETC_COMPILER_MODELJSONWORDS_H
 
 #include "JsonFields.h"
-#include "Model.h"
+#include "ModelImport.h"
 
 namespace bitnetc {
 

@@ -134,7 +134,7 @@ std::string modelJsonText(const Model &m,
     generation["eos_token_id"] = m.eosTokens;
   if (!generation.empty())
     json["generation"] = generation;
-  json["kv_cache"] = m.kvForm == KVForm::I8 ? "i8" : "f16";
+  json["kv_cache"] = word(kvForms, m.kvForm);
   return json.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n";
 }
 

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "RenderCommand.h"
+#include "Driver.h"
 #include "compiler/template/TemplateCompiler.h"
 #include "runtime/Cli.h"
 #include "runtime/TemplateRenderer.h"
@@ -68,12 +69,6 @@ private:
   std::unique_ptr<bitnet::ChatTemplate> chat;
 };
 } // namespace
-
-static int report(const std::string &message, int code) {
-  fflush(stdout);
-  fprintf(stderr, "bitnetc: error: %s\n", bitnet::printable(message).c_str());
-  return code;
-}
 
 static const Value *findText(const Value &object, const char *name) {
   const Value *found = object.is(Value::Dict) ? object.find(name) : nullptr;
@@ -223,17 +218,18 @@ int runRender(const std::vector<std::string> &arguments) {
       const std::string what = argument == "--tokenizer"
                                    ? "'--tokenizer' needs a path"
                                    : "unexpected argument '" + argument + "'";
-      return report(what + "; 'bitnetc render --help' explains", 2);
+      return reportError(what + "; 'bitnetc render --help' explains", 2);
     }
   }
   if (path.empty())
-    return report("no --tokenizer PATH; 'bitnetc render --help' explains", 2);
+    return reportError("no --tokenizer PATH; 'bitnetc render --help' explains",
+                       2);
 
   Source source;
   Template chat, toolUse;
   if (!readSource(path, source, &error) || !chat.open(source.text, &error) ||
       (!source.toolUse.empty() && !toolUse.open(source.toolUse, &error)))
-    return report(error, 1);
+    return reportError(error, 1);
   const std::string input = bitnet::readInput();
   size_t number = 0;
   for (size_t begin = 0; begin < input.size();) {
@@ -245,12 +241,13 @@ int runRender(const std::vector<std::string> &arguments) {
       continue;
     std::string text;
     if (!renderLine(source, chat, toolUse, options, line, text, &error))
-      return report("input line " + std::to_string(number) + ": " + error, 1);
+      return reportError("input line " + std::to_string(number) + ": " + error,
+                         1);
     if (!raw)
       text = bitnet::quoteJson(text) + "\n";
     fwrite(text.data(), 1, text.size(), stdout);
   }
-  return fflush(stdout) ? report("cannot write the output", 1) : 0;
+  return fflush(stdout) ? reportError("cannot write the output", 1) : 0;
 }
 
 } // namespace bitnetc

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TokenizeCommand.h"
+#include "Driver.h"
 #include "compiler/tokenizer/CompileTokenizer.h"
 #include "runtime/Cli.h"
 #include "runtime/TemplateValue.h"
@@ -51,12 +52,6 @@ struct Settings {
 };
 } // namespace
 
-static int report(const std::string &message, int code) {
-  fflush(stdout);
-  fprintf(stderr, "bitnetc: error: %s\n", bitnet::printable(message).c_str());
-  return code;
-}
-
 /// Returns -1 to go on, else the exit code.
 static int parse(const std::vector<std::string> &arguments,
                  Settings &settings) {
@@ -79,14 +74,15 @@ static int parse(const std::vector<std::string> &arguments,
       settings.path = argument.substr(strlen("--tokenizer="));
     } else if (argument == "--tokenizer") {
       if (++i == arguments.size())
-        return report("'--tokenizer' needs a path" + explains, 2);
+        return reportError("'--tokenizer' needs a path" + explains, 2);
       settings.path = arguments[i];
     } else {
-      return report("unexpected argument '" + argument + "'" + explains, 2);
+      return reportError("unexpected argument '" + argument + "'" + explains,
+                         2);
     }
   }
   if (settings.path.empty())
-    return report("no --tokenizer PATH" + explains, 2);
+    return reportError("no --tokenizer PATH" + explains, 2);
   return -1;
 }
 
@@ -142,7 +138,7 @@ int runTokenize(const std::vector<std::string> &arguments) {
     return code;
   CompiledTokenizer compiled = compileTokenizerFile(settings.path);
   if (!compiled.error.empty())
-    return report(compiled.error, 1);
+    return reportError(compiled.error, 1);
   std::vector<uint64_t> blob((compiled.blob.size() + 7) / 8);
   memcpy(blob.data(), compiled.blob.data(), compiled.blob.size());
   std::string error;
@@ -150,7 +146,7 @@ int runTokenize(const std::vector<std::string> &arguments) {
       bitnet::Tokenizer::open(reinterpret_cast<const uint8_t *>(blob.data()),
                               compiled.blob.size(), &error);
   if (!tokenizer)
-    return report(error, 1);
+    return reportError(error, 1);
 
   std::string line, out;
   for (size_t number = 1; std::getline(std::cin, line); ++number) {
@@ -161,11 +157,12 @@ int runTokenize(const std::vector<std::string> &arguments) {
         !(settings.decode
               ? decodeLine(*tokenizer, settings, input, out, &error)
               : encodeLine(*tokenizer, settings, input, out, &error)))
-      return report("input line " + std::to_string(number) + ": " + error, 1);
+      return reportError("input line " + std::to_string(number) + ": " + error,
+                         1);
     out += '\n';
     fwrite(out.data(), 1, out.size(), stdout);
   }
-  return fflush(stdout) ? report("cannot write the output", 1) : 0;
+  return fflush(stdout) ? reportError("cannot write the output", 1) : 0;
 }
 
 } // namespace bitnetc

@@ -175,11 +175,6 @@ llvm::Expected<uint64_t> Program::hash(ArrayRef<int32_t> ids, int64_t layers) {
 // The command line
 //===----------------------------------------------------------------------===//
 
-static int report(const Twine &message, int code) {
-  llvm::errs() << "bitnetc: error: " << message << '\n';
-  return code;
-}
-
 /// An exit code, or -1 to go on.
 static int parse(const std::vector<std::string> &arguments,
                  Settings &settings) {
@@ -198,23 +193,25 @@ static int parse(const std::vector<std::string> &arguments,
       settings.tokens = argument.str();
     } else if (auto error = setImportOption(settings.import, argument)) {
       if (*error)
-        return report(llvm::toString(std::move(*error)) + explains, kBadUsage);
+        return reportError(llvm::toString(std::move(*error)) + explains,
+                           kBadUsage);
     } else if (argument.consume_front("--text=")) {
       settings.text = argument.str();
       settings.hasText = true;
     } else if (argument.starts_with("-") || !settings.program.empty()) {
-      return report("unexpected argument '" + argument + "'" + explains,
-                    kBadUsage);
+      return reportError("unexpected argument '" + argument + "'" + explains,
+                         kBadUsage);
     } else {
       (settings.model.empty() ? settings.model : settings.program) =
           argument.str();
     }
   }
   if (settings.program.empty())
-    return report("verify needs a model and a program" + explains, kBadUsage);
+    return reportError("verify needs a model and a program" + explains,
+                       kBadUsage);
   if (settings.hasText && !settings.tokens.empty())
-    return report("--tokens and --text exclude each other" + explains,
-                  kBadUsage);
+    return reportError("--tokens and --text exclude each other" + explains,
+                       kBadUsage);
   return -1;
 }
 
@@ -419,7 +416,7 @@ int runVerify(const std::vector<std::string> &arguments) {
   if (int code = parse(arguments, settings); code >= 0)
     return code;
   if (Error error = verify(settings))
-    return report(llvm::toString(std::move(error)), kBadInput);
+    return reportError(llvm::toString(std::move(error)), kBadInput);
   return kSuccess;
 }
 
