@@ -427,6 +427,13 @@ def BitNet_MatmulOp : BitNet_WeightUser<"matmul", [
                        OptionalAttr<F32Attr>:$z,
                        OptionalAttr<StrAttr>:$kernel);
   let results = (outs Variadic<BitNet_Rows>:$results);
+  // Sketch and kernel are set by later passes.
+  let builders = [OpBuilder<(ins "TypeRange":$results, "Value":$input,
+      "Value":$scale, "Value":$sum, "Value":$residual, "ArrayAttr":$weights,
+      CArg<"ActivationKindAttr", "{}">:$glu), [{
+    build($_builder, $_state, results, input, scale, sum, residual, weights, glu,
+          SymbolRefAttr(), FloatAttr(), StringAttr());
+  }]>];
   let assemblyFormat = [{
     $input (`scale` $scale^ `sum` $sum)? `,` $weights (`glu` $glu^)?
     (`residual` $residual^)? (`sketch` $sketch^ `z` $z)? (`kernel` $kernel^)?

@@ -49,8 +49,7 @@ struct FoldScale : OpRewritePattern<DequantizeOp> {
       return failure();
     rewriter.replaceOpWithNewOp<MatmulOp>(
         op, TypeRange{op.getType()}, dot.getInput(), op.getScale(), sum,
-        /*residual=*/Value(), rewriter.getArrayAttr({op.getWeightAttr()}),
-        ActivationKindAttr(), SymbolRefAttr(), FloatAttr(), StringAttr());
+        /*residual=*/Value(), rewriter.getArrayAttr({op.getWeightAttr()}));
     rewriter.eraseOp(dot);
     return success();
   }
@@ -74,8 +73,7 @@ struct FoldResidual : OpRewritePattern<AddOp> {
         continue;
       rewriter.replaceOpWithNewOp<MatmulOp>(
           op, TypeRange{op.getType()}, matmul.getInput(), matmul.getScale(),
-          matmul.getSum(), residual, matmul.getWeightsAttr(),
-          ActivationKindAttr(), SymbolRefAttr(), FloatAttr(), StringAttr());
+          matmul.getSum(), residual, matmul.getWeightsAttr());
       rewriter.eraseOp(matmul);
       return success();
     }

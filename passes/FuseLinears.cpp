@@ -51,8 +51,7 @@ static void fuseBlock(Block &block) {
     }
     auto fused = MatmulOp::create(
         builder, first.getLoc(), types, first.getInput(), first.getScale(),
-        first.getSum(), Value(), builder.getArrayAttr(weights),
-        ActivationKindAttr(), SymbolRefAttr(), FloatAttr(), StringAttr());
+        first.getSum(), Value(), builder.getArrayAttr(weights));
     unsigned next = 0;
     for (MatmulOp op : ops) {
       for (Value result : op.getResults())
