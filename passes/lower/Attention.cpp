@@ -31,8 +31,7 @@ AttentionLowering::AttentionLowering(Emitter &e, AttentionOp op, int64_t planes)
   partial =
       e.window(e.get(Env::Workspace), e.mulI(e.get(Env::MaxTokens), slots),
                {capacity, heads, d + kLanes}, e.b.getF32Type());
-  if (auto ahead = module->getAttrOfType<IntegerAttr>(kPrefetchAttr))
-    prefetch = ahead.getInt() > 0;
+  prefetch = e.prefetchBytes > 0;
 }
 
 AttentionLowering::Scratch
@@ -183,9 +182,7 @@ void AttentionLowering::clearPadding() {
 }
 
 void AttentionLowering::run() {
-  int64_t registers = op->getParentOfType<ModuleOp>()
-                          ->getAttrOfType<IntegerAttr>(kVectorRegistersAttr)
-                          .getInt();
+  int64_t registers = e.vectorRegisters;
   int64_t tileTokens = std::max<int64_t>(1, kTileRows / group);
   Blocking one(1, group, d / 16, registers, planes);
   Blocking many(tileTokens, group, d / 16, registers, planes);

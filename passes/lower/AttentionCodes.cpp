@@ -13,7 +13,6 @@
 
 #include "passes/lower/Attention.h"
 
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include <cmath>
 
@@ -49,17 +48,9 @@ Value CodeAttention::scales(int64_t half, Value page, Value head) {
 Value CodeAttention::encode(Value x, Value factor,
                             function_ref<void(int64_t, Value)> store) {
   Value code = e.roundToEvenInt(e.fmul(x, factor));
-  auto bytes = VectorType::get(16, e.b.getI8Type());
   auto words = VectorType::get(16 / kFour, e.b.getI32Type());
-  auto keep = [&](int64_t plane, Value part) {
-    Value narrow = arith::TruncIOp::create(e.b, e.loc, bytes, part);
-    store(plane, vector::BitCastOp::create(e.b, e.loc, words, narrow));
-    return narrow;
-  };
-  // Subtracting a signed lo leaves a multiple of 256.
-  Value lo = keep(1, code);
-  lo = arith::ExtSIOp::create(e.b, e.loc, e.i32x16(), lo);
-  keep(0, arith::ShRSIOp::create(e.b, e.loc, e.sub(code, lo), e.splatI32(8)));
+  for (auto [plane, part] : llvm::enumerate(e.planesOf(code, planes)))
+    store(plane, vector::BitCastOp::create(e.b, e.loc, words, part.bytes));
   return code;
 }
 
@@ -83,12 +74,7 @@ void CodeAttention::readQuery(Tile &tile, Value row, Value token,
   auto read = [&](Value i) {
     return e.load(e.f32x16(), query, {token, e.add(column, i)});
   };
-  Value peak = e.loop(zero, e.index(d), 16, e.splat(0.0f),
-                      [&](Value i, ValueRange most) -> SmallVector<Value> {
-                        Value x = math::AbsFOp::create(e.b, e.loc, read(i));
-                        return {e.fmax(x, most[0])};
-                      })[0];
-  Value a = e.fmax(e.max16(peak), e.f32(kMinCacheMax));
+  Value a = e.fmax(e.absMax(zero, e.index(d), read), e.f32(kMinCacheMax));
   Value factor = splat(e.fdiv(e.f32(kPeak16), a));
   Value sum = e.loop(
       zero, e.index(d), 16, e.splatI32(0),

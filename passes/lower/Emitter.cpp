@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -369,6 +370,36 @@ Value Emitter::max16(Value vector) {
 }
 Value Emitter::sumI32(Value vector) {
   return tree(vector, [&](Value x, Value y) { return add(x, y); });
+}
+
+int64_t Emitter::cpuNumber(OpBuilder &builder, StringRef attribute) {
+  auto module =
+      builder.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
+  auto number = module->getAttrOfType<IntegerAttr>(attribute);
+  return number ? number.getInt() : 0;
+}
+
+Value Emitter::absMax(Value lo, Value hi, function_ref<Value(Value)> read) {
+  Value most = loop(lo, hi, 16, splat(0.0f),
+                    [&](Value i, ValueRange carried) -> SmallVector<Value> {
+                      Value x = math::AbsFOp::create(b, loc, read(i));
+                      return {fmax(x, carried[0])};
+                    })[0];
+  return max16(most);
+}
+
+SmallVector<Emitter::Plane, 2> Emitter::planesOf(Value codes, int64_t planes) {
+  auto bytes = VectorType::get(16, b.getI8Type());
+  auto narrow = [&](Value x) -> Value {
+    return arith::TruncIOp::create(b, loc, bytes, x);
+  };
+  Value last = narrow(codes);
+  if (planes == 1)
+    return {{codes, last}};
+  // Subtracting a signed lo leaves a multiple of 256.
+  Value lo = arith::ExtSIOp::create(b, loc, i32x16(), last);
+  Value hi = arith::ShRSIOp::create(b, loc, sub(codes, lo), splatI32(8));
+  return {{hi, narrow(hi)}, {lo, last}};
 }
 
 /// The integer type of the shape of `like`.

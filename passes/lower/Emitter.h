@@ -15,6 +15,7 @@
 #include "dialect/Dialect.h"
 #include "dialect/ScalarMath.h"
 #include "mlir/IR/Builders.h"
+#include "passes/Planning.h"
 
 namespace mlir::bitnet {
 
@@ -53,8 +54,15 @@ constexpr StringLiteral kNextFunction = "bitnet_next";
 
 class Emitter {
 public:
+  /// The builder stands in a function of the module.
   Emitter(OpBuilder &builder, Location loc, ValueRange env)
-      : b(builder), loc(loc), env(env) {}
+      : prefetchBytes(cpuNumber(builder, kPrefetchAttr)),
+        vectorRegisters(cpuNumber(builder, kVectorRegistersAttr)), b(builder),
+        loc(loc), env(env) {}
+
+  /// What the CPU's row says: how far ahead of a stream of weights to prefetch,
+  /// and registers as of 512 bits. 0 without a CPU.
+  const int64_t prefetchBytes, vectorRegisters;
 
   OpBuilder &b;
   Location loc;
@@ -98,6 +106,14 @@ public:
   void eachCase(Value value, int64_t cases, function_ref<void(int64_t)> body);
   void ifElse(Value condition, function_ref<void()> then,
               function_ref<void()> otherwise);
+  /// max |read(i)| over [lo, hi), 16 at a time.
+  Value absMax(Value lo, Value hi, function_ref<Value(Value i)> read);
+  /// 16-bit codes as planes, 256 hi + lo with a signed lo: [hi, lo] in i32 and
+  /// in bytes. Codes that fit a byte are their one plane.
+  struct Plane {
+    Value values, bytes;
+  };
+  SmallVector<Plane, 2> planesOf(Value codes, int64_t planes);
   /// Shares `items` among the threads: body(lo, hi) for pieces of about `grain`
   /// items, 0: as the team likes. Afterwards all of them are done, whoever did
   /// them, and visible to all threads; there is no barrier but this.
@@ -111,6 +127,13 @@ public:
   /// phase: then LowerToVector has opened it and sets the range.
   void parallel(Value items, function_ref<void(Value)> body);
   void setRange(Value lo, Value hi) { range = {lo, hi}; }
+
+  /// How often `count` sums of a chain of dots over `steps` steps are kept: one
+  /// token has few independent sums, and two sets hide the latency of the dot,
+  /// if they leave half of the registers to the rest.
+  int64_t setsOfSums(int64_t count, int64_t steps) const {
+    return 4 * count <= vectorRegisters && steps % 2 == 0 ? 2 : 1;
+  }
 
   // Memory.
   /// A window of `bytes` from a byte offset; the first dimension may be dynamic
@@ -164,6 +187,7 @@ public:
 private:
   Value tree(Value vector, function_ref<Value(Value, Value)> combine);
   Value slotOffset(Value tensor);
+  static int64_t cpuNumber(OpBuilder &builder, StringRef attribute);
   ValueRange env;
   std::pair<Value, Value> range; ///< Of the phase around this operation.
 };

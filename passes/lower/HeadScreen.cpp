@@ -86,7 +86,7 @@ private:
   MatmulOp op;
   int64_t tokenTile, rows, padded, steps, blocks, units, paddedUnits,
       blockBytes;
-  int64_t prefetchBytes = 0, vectorRegisters = 0;
+  int64_t prefetchBytes = 0;
   RowDots exact;
   Value tokens, logits, keys, sketch, sketchScales, inputWords, inputBytes,
       tokenScale, planeSum, list;
@@ -106,11 +106,7 @@ HeadScreen::HeadScreen(Emitter &e, MatmulOp op, int64_t tokenTile)
   blockBytes = steps * info.bytesPerStep;
   units = blocks * (kBlock / kUnit);
   paddedUnits = llvm::alignTo(units, 16);
-  auto module = op->getParentOfType<ModuleOp>();
-  if (auto ahead = module->getAttrOfType<IntegerAttr>(kPrefetchAttr))
-    prefetchBytes = ahead.getInt();
-  if (auto number = module->getAttrOfType<IntegerAttr>(kVectorRegistersAttr))
-    vectorRegisters = number.getInt();
+  prefetchBytes = e.prefetchBytes;
 
   tokens = e.rowsOf(op.getInput());
   logits = e.buffer(op.getResult(0));
@@ -221,8 +217,7 @@ Value HeadScreen::field(Value bytes, int64_t group) {
 void HeadScreen::sketchBlock(Value block, Value r, int64_t tile) {
   auto i8x64 = VectorType::get(64, b.getI8Type());
   int64_t count = tile * 4;
-  // As in MatmulDots.cpp.
-  int64_t unroll = 4 * count <= vectorRegisters && steps % 2 == 0 ? 2 : 1;
+  int64_t unroll = e.setsOfSums(count, steps);
   SmallVector<Value> init(count * unroll, e.splatI32(0));
   auto sums = e.loop(
       e.index(0), e.index(steps), unroll, init,

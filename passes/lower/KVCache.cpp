@@ -8,7 +8,6 @@
 #include "passes/Planning.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -133,12 +132,9 @@ void HeadRow::storeCodes(Value rows, int64_t half) const {
   OpBuilder &b = e.b;
   Location loc = e.loc;
   int64_t d = shape.headDim;
-  Value peak = e.loop(e.index(0), e.index(d), 16, e.splat(0.0f),
-                      [&](Value i, ValueRange most) -> SmallVector<Value> {
-                        Value x = math::AbsFOp::create(b, loc, read(rows, i));
-                        return {e.fmax(x, most[0])};
-                      })[0];
-  Value a = e.fmax(e.max16(peak), e.f32(kMinCacheMax));
+  Value peak =
+      e.absMax(e.index(0), e.index(d), [&](Value i) { return read(rows, i); });
+  Value a = e.fmax(peak, e.f32(kMinCacheMax));
   Value factor = e.broadcast(e.fdiv(e.f32(127.0f), a), e.f32x16());
   auto bytes = VectorType::get(16, b.getI8Type());
   Value inFour = e.remI(inPage, 4), four = e.divI(inPage, 4);

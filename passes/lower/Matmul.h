@@ -47,11 +47,7 @@ public:
     }
     if (op.getResidual())
       residual = e.buffer(op.getResidual());
-    auto module = op->getParentOfType<ModuleOp>();
-    if (auto ahead = module->getAttrOfType<IntegerAttr>(kPrefetchAttr))
-      prefetchBytes = ahead.getInt();
-    if (auto number = module->getAttrOfType<IntegerAttr>(kVectorRegistersAttr))
-      vectorRegisters = number.getInt();
+    prefetchBytes = e.prefetchBytes;
     for (Attribute ref : op.getWeights()) {
       auto symbol = cast<SymbolRefAttr>(ref);
       WeightOp weight = e.weight(symbol);
@@ -130,8 +126,7 @@ private:
   Value rows, input, tokenScale, planeSum, residual;
   bool bits;
   int64_t planes, prefetchBytes = 0;
-  int64_t vectorRegisters = 0; ///< As of 512 bits.
-  int64_t inputGroups = 1;     ///< Of columns that have a scale in each token.
+  int64_t inputGroups = 1; ///< Of columns that have a scale in each token.
   SmallVector<Weight> weights;
 };
 } // namespace mlir::bitnet

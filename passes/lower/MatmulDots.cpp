@@ -78,9 +78,7 @@ SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
   auto i8x64 = VectorType::get(64, b.getI8Type());
   int64_t groups = info.groups, dots = tile * planes * groups;
   int64_t count = dots + (columnSums ? tile * planes : 0);
-  // One token has few independent sums; two sets hide the latency of the dot,
-  // if they leave half of the registers to the rest.
-  int64_t unroll = 4 * count <= vectorRegisters && steps % 2 == 0 ? 2 : 1;
+  int64_t unroll = e.setsOfSums(count, steps);
   SmallVector<Value> init(count * unroll, e.splatI32(0));
 
   auto body = [&](Value first, ValueRange carried) {

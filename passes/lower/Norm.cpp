@@ -178,12 +178,7 @@ static void quantizeRows(Emitter &e, RowReader &reader, OpTy op) {
         shift = e.broadcast(arith::NegFOp::create(b, e.loc, e.max16(most)),
                             e.f32x16());
       }
-      Value peak = e.loop(
-          lo, hi, 16, e.splat(0.0f), [&](Value column, ValueRange carried) {
-            Value size = math::AbsFOp::create(b, e.loc, read(column));
-            return SmallVector<Value>{e.fmax(size, carried[0])};
-          })[0];
-      Value a = e.fmax(e.max16(peak), e.f32(kMinAbsMax));
+      Value a = e.fmax(e.absMax(lo, hi, read), e.f32(kMinAbsMax));
       e.store(e.fdiv(a, e.f32(peakCode)), scaleOut, to);
       Value factor = e.broadcast(e.fdiv(e.f32(peakCode), a), e.f32x16());
 
@@ -192,20 +187,10 @@ static void quantizeRows(Emitter &e, RowReader &reader, OpTy op) {
         Value q = e.roundToEvenInt(e.fmul(read(column), factor));
         q = arith::MinSIOp::create(b, e.loc, q, high);
         q = arith::MaxSIOp::create(b, e.loc, q, low);
-        // hi * 256 + lo with a signed lo: subtracting lo leaves a multiple.
-        SmallVector<Value> parts{q}, next;
-        Value last = arith::TruncIOp::create(b, e.loc, i8x16, q);
-        SmallVector<Value> bytes{last};
-        if (planes == 2) {
-          Value lo = arith::ExtSIOp::create(b, e.loc, e.i32x16(), last);
-          Value hi =
-              arith::ShRSIOp::create(b, e.loc, e.sub(q, lo), e.splatI32(8));
-          parts = {hi, lo};
-          bytes = {arith::TruncIOp::create(b, e.loc, i8x16, hi), last};
-        }
-        for (int64_t p = 0; p < planes; ++p) {
-          e.store(bytes[p], codesOut, {t, e.index(p), column});
-          next.push_back(e.add(carried[p], parts[p]));
+        SmallVector<Value> next;
+        for (auto [p, plane] : llvm::enumerate(e.planesOf(q, planes))) {
+          e.store(plane.bytes, codesOut, {t, e.index(p), column});
+          next.push_back(e.add(carried[p], plane.values));
         }
         return next;
       });
