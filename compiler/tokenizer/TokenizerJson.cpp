@@ -7,6 +7,7 @@
 
 #include "Base64.h"
 #include "CheckedJson.h"
+#include "NamedPatterns.h"
 #include "TokenizerSpec.h"
 #include "TokenizerUnigram.h"
 #include "runtime/Charsmap.h"
@@ -35,28 +36,6 @@ Json parseJson(const std::string &text) {
     throw Unsupported("\"" + twice.key + "\" is there twice in one object");
   }
 }
-
-// Rust's \w, of "Whitespace".
-const std::string rustWord =
-    "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}]";
-
-// "Punctuation" has the categories of Unicode 8: without what came later, and
-// with two characters that are none any more.
-constexpr const char *punctuation =
-    "(?![\\x{61D}\\x{9FD}\\x{A76}\\x{C77}\\x{C84}\\x{1B7D}-\\x{1B7E}"
-    "\\x{2E43}-\\x{2E4F}\\x{2E52}-\\x{2E5D}\\x{10EAD}\\x{10F55}-\\x{10F59}"
-    "\\x{10F86}-\\x{10F89}\\x{1144B}-\\x{1144F}\\x{1145A}-\\x{1145B}\\x{1145D}"
-    "\\x{11660}-\\x{1166C}\\x{116B9}\\x{1183B}\\x{11944}-\\x{11946}\\x{119E2}"
-    "\\x{11A3F}-\\x{11A46}\\x{11A9A}-\\x{11A9C}\\x{11A9E}-\\x{11AA2}"
-    "\\x{11C41}-\\x{11C45}\\x{11C70}-\\x{11C71}\\x{11EF7}-\\x{11EF8}\\x{11FFF}"
-    "\\x{12FF1}-\\x{12FF2}\\x{16E97}-\\x{16E9A}\\x{16FE2}"
-    "\\x{1E95E}-\\x{1E95F}])"
-    "[\\p{P}!-/:-@\\[-`{-~\\x{166D}\\x{111C9}]";
-
-// GPT-2's own pattern.
-constexpr const char *gpt2Pattern =
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| "
-    "?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 std::string escapeRegex(const std::string &text) {
   std::string out;
@@ -215,13 +194,11 @@ void Reader::readPreTokenizer(const Json &p) {
     addSplit("\\p{N}",
              get(p, "individual_digits", false) ? "Isolated" : "Contiguous");
   } else if (type == "Punctuation") {
-    addSplit(punctuation, get<std::string>(p, "behavior", "Isolated"));
+    addSplit(punctuationPattern, get<std::string>(p, "behavior", "Isolated"));
   } else if (type == "WhitespaceSplit") {
     addSplit("\\s", "Removed");
   } else if (type == "Whitespace") {
-    addSplit(rustWord + "+|[^" + rustWord.substr(1, rustWord.size() - 2) +
-                 "\\s]+",
-             "Removed", true);
+    addSplit(whitespacePattern, "Removed", true);
   } else if (type == "Metaspace") {
     const auto space = get<std::string>(p, "replacement", metaspace);
     // Older files say add_prefix_space where newer ones name a scheme.

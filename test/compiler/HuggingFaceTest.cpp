@@ -1,7 +1,8 @@
 //===- HuggingFaceTest.cpp - Importing Hugging Face directories -----------===//
 //
 // Synthetic directories for each convention of the config, and two exports of
-// one real model that must mean the same weights.
+// one real model that must mean the same weights. One long list of small cases
+// over the same few helpers.
 //
 //===----------------------------------------------------------------------===//
 #include "TestFiles.h"
