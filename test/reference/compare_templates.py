@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 
+import compare
 import conversations
 import known
 
@@ -76,38 +77,19 @@ def main():
     inputs = conversations.conversations(a.count)
     total = failed = 0
     for name, source in everything:
-        requests = "\n".join(json.dumps({"template": source, "variables": one})
-                             for one in inputs) + "\n"
-        try:
-            done = subprocess.run(a.command, input=requests.encode(),
-                                  stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE)
-        except FileNotFoundError:
-            print("skipped: no " + a.command[0])
-            sys.exit(77)
-        if done.returncode == 77:
-            print(done.stderr.decode().strip() or "skipped: " + a.command[0])
-            sys.exit(77)
-        if done.returncode:
-            sys.exit(f"{a.command}: {done.stderr.decode()[-2000:]}")
-        theirs = [json.loads(line)
-                  for line in done.stdout.decode().split("\n")[:-1]]
+        theirs = compare.answers(
+            a.command, [json.dumps({"template": source, "variables": one})
+                        for one in inputs])
         ours = bitnetc_render(a.bitnetc, source, inputs)
         assert len(ours) == len(theirs) == len(inputs)
-        explained, differ, errors = {}, 0, 0
-        for one, expected, found in zip(inputs, theirs, ours):
-            errors += "error" in expected
-            if expected == found or ("error" in expected and "error" in found):
-                continue
-            reason = known.rendering(a.name, name, one, expected, found)
-            if reason:
-                explained[reason] = explained.get(reason, 0) + 1
-                continue
-            differ += 1
-            if differ <= 3:
-                print(f"{name}: {json.dumps(one)}\n  expected "
-                      f"{json.dumps(expected)}\n  found    "
-                      f"{json.dumps(found)}")
+        errors = sum("error" in one for one in theirs)
+        # The text of an error may differ.
+        differ, explained = compare.differences(
+            name + ":",
+            ((one, expected, found)
+             for one, expected, found in zip(inputs, theirs, ours)
+             if not ("error" in expected and "error" in found)),
+            lambda *case: known.rendering(a.name, name, *case), shown=3)
         total += len(inputs)
         failed += differ
         print(f"{name}: {len(inputs)} compared, {errors} of them errors, "

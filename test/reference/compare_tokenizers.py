@@ -18,27 +18,9 @@ import subprocess
 import sys
 import tempfile
 
+import compare
 import known
 import texts
-
-
-def run(command, lines):
-    """One JSON line out for each one in."""
-    try:
-        done = subprocess.run(command, input="\n".join(lines).encode() + b"\n",
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    except FileNotFoundError:
-        print("skipped: no " + command[0])
-        sys.exit(77)
-    if done.returncode == 77:
-        print(done.stderr.decode().strip() or "skipped: " + command[0])
-        sys.exit(77)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: {done.stderr.decode()[-2000:]}")
-    out = done.stdout.decode().split("\n")[:-1]
-    if len(out) != len(lines):
-        sys.exit(f"{' '.join(command)}: {len(out)} lines for {len(lines)}")
-    return [json.loads(line) for line in out]
 
 
 def special_tokens(path):
@@ -62,27 +44,17 @@ class Comparison:
     def compare(self, what, inputs, options, reason_of):
         """Runs both and prints a line; returns the answers of COMMAND."""
         lines = [json.dumps(one) for one in inputs]
-        answers = run(self.theirs + options, lines)
-        got = run(self.ours + options, lines)
-        explained, differ = {}, 0
-        for one, expected, found in zip(inputs, answers, got):
-            if expected == found:
-                continue
-            reason = reason_of(self.tokenizer, one, expected, found)
-            if reason:
-                explained[reason] = explained.get(reason, 0) + 1
-                continue
-            differ += 1
-            if differ <= 5:
-                print(f"{what} {json.dumps(one)[:400]}\n  expected "
-                      f"{json.dumps(expected)[:400]}\n  found    "
-                      f"{json.dumps(found)[:400]}")
+        theirs = compare.answers(self.theirs + options, lines)
+        ours = compare.answers(self.ours + options, lines)
+        differ, explained = compare.differences(
+            what, zip(inputs, theirs, ours),
+            lambda *case: reason_of(self.tokenizer, *case), shown=5, width=400)
         self.failed += differ
         if differ:
             print(f"{self.name}: {what}: {differ} of {len(inputs)} differ")
         for reason, count in explained.items():
             print(f"{self.name}: {what}: {count} explained: {reason}")
-        return answers
+        return theirs
 
     def run(self):
         a = self.arguments

@@ -8,9 +8,17 @@
 #define BITNET_TEST_RUNTIME_SENTENCEPIECEPROTO_H
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 
 namespace bitnet::test {
+
+/// "<0x0A>"
+inline std::string byteToken(int byte) {
+  char name[8];
+  std::snprintf(name, sizeof name, "<0x%02X>", byte);
+  return name;
+}
 
 class SentencePieceProto {
 public:
@@ -24,6 +32,13 @@ public:
     std::string piece = field(1, text) + varint(2 << 3 | 5);
     piece.append(reinterpret_cast<const char *>(&score), 4);
     pieces += field(1, piece + number(3, static_cast<uint64_t>(type)));
+    return *this;
+  }
+
+  /// The 256 byte tokens.
+  SentencePieceProto &addBytes() {
+    for (int byte = 0; byte < 256; ++byte)
+      add(byteToken(byte), 0, 6);
     return *this;
   }
 

@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "SentencePieceProto.h"
 #include "TokenizerHelper.h"
 #include "runtime/Utf8.h"
 #include <gtest/gtest.h>
@@ -23,11 +24,8 @@ static constexpr std::string_view replacement = "\xEF\xBF\xBD";
 /// Byte tokens 3 to 258, some characters, and what decoders of Llama do.
 static LoadedTokenizer withByteTokens() {
   Json vocab = {{"<unk>", 0}, {"<s>", 1}, {"</s>", 2}};
-  for (int byte = 0; byte < 256; ++byte) {
-    char name[8];
-    snprintf(name, sizeof(name), "<0x%02X>", byte);
-    vocab[name] = 3 + byte;
-  }
+  for (int byte = 0; byte < 256; ++byte)
+    vocab[byteToken(byte)] = 3 + byte;
   int next = 259;
   for (const char *text : {"▁", "a", "é", "中", "😀", "▁a", "▁▁"})
     vocab[text] = next++;

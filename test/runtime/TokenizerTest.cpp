@@ -1,3 +1,4 @@
+#include "SentencePieceProto.h"
 #include "TokenizerHelper.h"
 #include "runtime/Utf8.h"
 #include <gtest/gtest.h>
@@ -12,11 +13,8 @@ using Json = nlohmann::json;
 /// then letters and some words.
 static Json spm() {
   Json vocab = {{"<unk>", 0}, {"<s>", 1}, {"</s>", 2}};
-  for (int byte = 0; byte < 256; ++byte) {
-    char name[8];
-    snprintf(name, sizeof(name), "<0x%02X>", byte);
-    vocab[name] = 3 + byte;
-  }
+  for (int byte = 0; byte < 256; ++byte)
+    vocab[byteToken(byte)] = 3 + byte;
   int next = 259;
   for (const char *text : {"▁", "a", "b", "h", "i", "▁h", "▁hi", "ab", "▁▁"})
     vocab[text] = next++;

@@ -256,11 +256,7 @@ TEST(UnigramGguf, SameAsSentencePiece) {
     proto.removeExtraSpaces = variant & 4;
     proto.add("<pad>", 0, 3).add("</s>", 0, 3).add("<unk>", 0, 2);
     if (proto.byteFallback)
-      for (int byte = 0; byte < 256; ++byte) {
-        char name[8];
-        std::snprintf(name, sizeof name, "<0x%02X>", byte);
-        proto.add(name, 0, 6);
-      }
+      proto.addBytes();
     proto.add("▁", -3, 1).add("a", -2, 1).add("▁a", -2.25, 1).add("b", -2.5, 1);
     proto.add("ab", -4.5, 1).add("é", -6, 1).add("<x>", 0, 4).add("d", -1, 5);
     expectSameFromGguf(proto.bytes(),
@@ -321,11 +317,7 @@ TEST_F(SentencePieceReference, SmallModels) {
     proto.removeExtraSpaces = variant & 4;
     proto.add("<unk>", 0, 2).add("<s>", 0, 3).add("</s>", 0, 3);
     if (proto.byteFallback)
-      for (int byte = 0; byte < 256; ++byte) {
-        char name[8];
-        std::snprintf(name, sizeof name, "<0x%02X>", byte);
-        proto.add(name, 0, 6);
-      }
+      proto.addBytes();
     proto.add("▁", -3, 1).add("a", -2, 1).add("b", -2.5, 1).add("▁a", -2.25, 1);
     proto.add("ab", -4.5, 1).add("ba", -4.5, 1).add("aba", -5.1f, 1);
     proto.add("é", -6, 1).add("中", -7, 1).add("d", -1, 5).add("dd", -3, 5);
