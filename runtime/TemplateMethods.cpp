@@ -253,14 +253,17 @@ Value Machine::callStringMethod(int method, const std::string &text,
     return stripped(Side::Right);
   case BITNET_TEMPLATE_METHOD_STRIP:
     return stripped(Side::Both);
-  case BITNET_TEMPLATE_METHOD_REMOVEPREFIX:
-    return makeString(text.starts_with(wantsText(0))
-                          ? text.substr(given[0].text().size())
+  case BITNET_TEMPLATE_METHOD_REMOVEPREFIX: {
+    const std::string &prefix = wantsText(0);
+    return makeString(text.starts_with(prefix) ? text.substr(prefix.size())
+                                               : text);
+  }
+  case BITNET_TEMPLATE_METHOD_REMOVESUFFIX: {
+    const std::string &suffix = wantsText(0);
+    return makeString(text.ends_with(suffix)
+                          ? text.substr(0, text.size() - suffix.size())
                           : text);
-  case BITNET_TEMPLATE_METHOD_REMOVESUFFIX:
-    return makeString(text.ends_with(wantsText(0))
-                          ? text.substr(0, text.size() - given[0].text().size())
-                          : text);
+  }
   case BITNET_TEMPLATE_METHOD_REPLACE: {
     const std::string &from = wantsText(0), &to = wantsText(1);
     // What would grow beyond the limit is refused before it does.

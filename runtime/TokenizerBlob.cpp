@@ -99,8 +99,16 @@ bool TokenizerBlob::checkSmallSections(std::string *error) const {
       return fail(error, "the added tokens are not sorted");
     previousFirst = first;
   }
+  // Splits that see bytes as characters may cut within one: what follows must
+  // see bytes too.
+  bool byteChars = false;
   uint32_t index = 0;
   for (const bitnet_tokenizer_op &op : ops()) {
+    if (op.type == BITNET_OP_SPLIT) {
+      if (byteChars && !(op.flags & BITNET_SPLIT_ON_BYTE_CHARS))
+        return fail(error, "a text step on characters after one on bytes");
+      byteChars |= (op.flags & BITNET_SPLIT_ON_BYTE_CHARS) != 0;
+    }
     bool normalizer = index++ < base->num_normalizer_ops;
     bool known =
         normalizer

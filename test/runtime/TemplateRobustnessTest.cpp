@@ -6,11 +6,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "TemplateHelper.h"
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <random>
+#include <span>
 #include <sstream>
 #include <utility>
 
@@ -224,6 +226,34 @@ TEST(TemplateRobustness, NodeZeroIsNeverUsed) {
       }
       field = before;
     }
+}
+
+// A damaged blob may call a method without what the compiler makes sure of.
+TEST(TemplateRobustness, MethodsWithoutArguments) {
+  const bitnetc::CompiledTemplate compiled =
+      bitnetc::compileTemplate("{{ 'ab'.upper() }}");
+  ASSERT_EQ(compiled.error, "");
+  AlignedBlob blob(compiled.blob);
+  const auto *header = reinterpret_cast<bitnet_template_blob *>(blob.data());
+  std::span nodes(reinterpret_cast<bitnet_template_node *>(
+                      blob.data() + header->nodes.offset),
+                  header->nodes.count);
+  const auto method = std::ranges::find_if(nodes, [](const auto &node) {
+    return node.kind == BITNET_TEMPLATE_METHOD;
+  });
+  ASSERT_NE(method, nodes.end());
+  std::string error, out;
+  size_t opened = 0;
+  for (method->aux = 0;; ++method->aux) {
+    auto chat = ChatTemplate::open(blob.data(), blob.size(), &error);
+    if (!chat)
+      break;
+    ++opened;
+    chat->render(chat::Value(), {}, out, &error);
+    if (method->aux == BITNET_TEMPLATE_METHOD_REMOVESUFFIX)
+      EXPECT_NE(error.find("a value is undefined"), std::string::npos) << error;
+  }
+  EXPECT_GT(opened, size_t(BITNET_TEMPLATE_METHOD_REMOVESUFFIX));
 }
 
 /// Random changes of the source: text or an error, never more.

@@ -72,6 +72,21 @@ TEST(TextPipeline, PatternsCanSeeBytesAsCharacters) {
   EXPECT_EQ(split(BITNET_SPLIT_ISOLATED | BITNET_SPLIT_ON_BYTE_CHARS, "\\p{N}",
                   "a½b"),
             (Strings{"a\xC2", "\xBD", "b"}));
+  // Halves of characters are not for patterns on characters.
+  constexpr uint32_t chars = BITNET_SPLIT_ISOLATED,
+                     bytes = chars | BITNET_SPLIT_ON_BYTE_CHARS;
+  auto both = [](uint32_t first, uint32_t second) {
+    return apply({{BITNET_OP_SPLIT, first, "\\p{N}", ""},
+                  {BITNET_OP_SPLIT, second, "b", ""}},
+                 "a½b");
+  };
+  EXPECT_EQ(both(bytes, bytes), (Strings{"a\xC2", "\xBD", "b"}));
+  EXPECT_EQ(both(chars, bytes), (Strings{"a", "½", "b"}));
+  const Strings refused = both(bytes, chars);
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_NE(refused[0].find("on characters after one on bytes"),
+            std::string::npos)
+      << refused[0];
 }
 
 TEST(TextPipeline, Prefixes) {
