@@ -3,6 +3,7 @@
 #include "runtime/TemplateMachine.h"
 #include "runtime/TemplateText.h"
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace bitnet::chat {
@@ -331,6 +332,9 @@ Value Machine::formatPercent(const std::string &format, Given given) {
       if (value.asInt() < 0 &&
           std::string_view("oxX").find(kind) != std::string::npos)
         return fail("a negative number in this format is not supported");
+      if (value.is(Value::Float) && !(std::fabs(value.asDouble()) < 0x1p63))
+        return fail("a number of more than 64 bits in this format is not "
+                    "supported");
       snprintf(buffer, sizeof(buffer), spec.c_str(),
                value.is(Value::Float) ? static_cast<long long>(value.asDouble())
                                       : static_cast<long long>(value.asInt()));

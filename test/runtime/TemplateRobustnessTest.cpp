@@ -145,6 +145,9 @@ TEST(TemplateRobustness, Bounds) {
   expectOneError("{{ 'a' | center(99999) }}", "a width of 99999 is too wide");
   expectOneError(repeat("{# #}", 300000), "more than 1 MiB");
   expectOneError("{{ 9223372036854775807 + 1 }}", "64 bits");
+  for (const char *number : {"9.3e18", "-9.3e18", "1e308 * 10", "1e999"})
+    expectOneError(std::string("{{ '%d' % (") + number + ") }}", "");
+  expectOneError("{{ '%d' % 9.3e18 }}", "more than 64 bits");
   // A chain through namespaces and one that holds itself end quietly.
   EXPECT_EQ(renderTemplate("{% set first = namespace() %}{% set ns = "
                            "namespace(last=first) %}{% for a in range(50000) "
