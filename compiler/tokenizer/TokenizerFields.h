@@ -33,6 +33,10 @@ template <typename T> T as(const Json &value, const std::string &path) {
     wanted = value.is_string() ? nullptr : "a string";
   else if constexpr (std::is_same_v<T, bool>)
     wanted = value.is_boolean() ? nullptr : "true or false";
+  else if constexpr (std::is_same_v<T, int>)
+    wanted = value.is_number_integer() && value == int64_t(value.get<T>())
+                 ? nullptr
+                 : "an integer of 32 bits";
   else
     wanted = value.is_number() ? nullptr : "a number";
   if (wanted)
