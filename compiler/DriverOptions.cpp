@@ -223,7 +223,8 @@ static constexpr OptionRow kOptions[] = {
      nullptr, setActivations},
     {"Code", "--kv", "", "FORM",
      "keep keys and values in f16 (default, unless the\n"
-     "model says otherwise) or in i8, half the memory",
+     "model says otherwise) or in i8, half the memory; b1,\n"
+     "their signs, is for models that are trained so",
      nullptr, setKV},
     {"Code", "--head-screen", "", "Z",
      "with --top-k or --greedy compute only logits within\n"

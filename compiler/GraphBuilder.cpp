@@ -225,6 +225,18 @@ Value GraphBuilder::ropeIfAny(Value input) {
                         model.headDim);
 }
 
+static mlir::bitnet::KVForm formOf(bitnetc::KVForm form) {
+  switch (form) {
+  case bitnetc::KVForm::F16:
+    return mlir::bitnet::KVForm::F16;
+  case bitnetc::KVForm::I8:
+    return mlir::bitnet::KVForm::I8;
+  case bitnetc::KVForm::B1:
+    return mlir::bitnet::KVForm::B1;
+  }
+  llvm_unreachable("form of the KV cache");
+}
+
 static const char *kLayer = "model.layers.{}.";
 
 void GraphBuilder::buildLayer() {
@@ -249,11 +261,15 @@ void GraphBuilder::buildLayer() {
   k = headNormIfAny("k_norm", k, source("self_attn.k_norm.weight"));
   q = ropeIfAny(q);
   k = ropeIfAny(k);
-  auto form = model.kvForm == bitnetc::KVForm::I8 ? mlir::bitnet::KVForm::I8
-                                                  : mlir::bitnet::KVForm::F16;
+  mlir::bitnet::KVForm form = formOf(model.kvForm);
   KVAppendOp::create(b, loc, k, v, model.headDim, form);
-  Value o = AttentionOp::create(b, loc, q.getType(), q, model.numHeads,
-                                model.numKVHeads, model.headDim, form);
+  SymbolRefAttr scoreScale;
+  if (model.scoreScale)
+    scoreScale = addVector("score_scale", model.numHeads,
+                           source("self_attn.score_scale"));
+  Value o =
+      AttentionOp::create(b, loc, q.getType(), q, model.numHeads,
+                          model.numKVHeads, model.headDim, form, scoreScale);
   if (model.attentionSubNorm)
     o = norm("attn_sub_norm", o, source("self_attn.attn_sub_norm"),
              layerForm());

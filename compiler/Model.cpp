@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #include "Model.h"
 #include "ModelImport.h"
+#include "ModelJsonWords.h"
 #include "Safetensors.h"
 #include "gguf/MappedFile.h"
 #include "llvm/ADT/SmallString.h"
@@ -273,6 +274,22 @@ static Error setInt8Groups(Model &model) {
                    "and these in groups (of a multiple of 16 columns)");
 }
 
+/// F16 and I8 keep the same numbers more or less exactly; B1 is another
+/// function.
+static Error setKVForm(Model &model, KVForm form) {
+  if (form != model.kvForm &&
+      (form == KVForm::B1 || model.kvForm == KVForm::B1))
+    return fileError(model.path,
+                     "--kv=" + word(kvForms, form) +
+                         " would change what the model computes, not "
+                         "approximate it: its kv_cache is \"" +
+                         word(kvForms, model.kvForm) +
+                         "\" (a model trained with binary attention sets "
+                         "kv_cache to \"b1\" in model.json)");
+  model.kvForm = form;
+  return Error::success();
+}
+
 Expected<Model> importModel(StringRef path, const ImportOptions &options) {
   auto import = [&]() -> Expected<Model> {
     if (!sys::fs::exists(path))
@@ -306,7 +323,9 @@ Expected<Model> importModel(StringRef path, const ImportOptions &options) {
   if (options.weightsOnlyInput == InputQuant::Int8Groups)
     if (Error error = setInt8Groups(*model))
       return error;
-  model->kvForm = options.kvForm.value_or(model->kvForm);
+  if (options.kvForm)
+    if (Error error = setKVForm(*model, *options.kvForm))
+      return error;
   if (Error error = verifyModel(*model))
     return error;
   return model;

@@ -57,8 +57,9 @@ enum class CodeRange { Signed127, Signed128 };
 /// What shares a scale: all of a matrix, a row, or a group of columns of a row.
 enum class ScaleKind { Tensor, Row, Group };
 /// How keys and values are kept: as halves, or as 8-bit codes with a scale for
-/// each position and head.
-enum class KVForm { F16, I8 };
+/// each position and head; or what is kept of them by models that are trained
+/// so, signs, with a scale for each position and head of values.
+enum class KVForm { F16, I8, B1 };
 /// y = dot * scale (Multiply) or y = dot / scale (Divide).
 enum class ScaleOp { Multiply, Divide };
 /// How weight values lie in the file.
@@ -160,7 +161,8 @@ struct Model {
 
   bool tiedHead = false;
   KVForm kvForm = KVForm::F16;
-  Quantization quant; ///< Of the linears of the layers.
+  bool scoreScale = false; ///< A factor of scores for each query head; of B1.
+  Quantization quant;      ///< Of the linears of the layers.
   /// Of embedding and head, where these are of few bits too. The others are
   /// floats, kept as int8 rows. A tied head has what the embedding has.
   std::optional<Quantization> embedding, head;

@@ -91,6 +91,9 @@ void readFeatures(JsonFields &f, Model &m, Files &files) {
                               Twine(files.invFreq.size()));
   m.tiedHead = f.boolean("tie_word_embeddings");
   m.kvForm = choose(f, "kv_cache", kvForms, std::optional(KVForm::F16));
+  m.scoreScale = f.boolean("score_scale", false);
+  if (m.scoreScale && m.kvForm != KVForm::B1)
+    f.fail("score_scale", "is for \"b1\" as kv_cache only");
 }
 
 Quantization readQuantizer(JsonFields &q, bool &shiftedGate) {

@@ -8,6 +8,7 @@
 
 #include "JsonFields.h"
 #include "ModelImport.h"
+#include "llvm/Support/ErrorHandling.h"
 
 namespace bitnetc {
 
@@ -40,6 +41,7 @@ constexpr Choice<InputQuant> inputQuants[] = {
 constexpr Choice<KVForm> kvForms[] = {
     {"f16", KVForm::F16},
     {"i8", KVForm::I8},
+    {"b1", KVForm::B1},
 };
 constexpr Choice<ScaleKind> scaleKinds[] = {
     {"row", ScaleKind::Row},
@@ -55,6 +57,15 @@ constexpr Choice<Packing> packings[] = {
     {"master", Packing::Master}, {"exact", Packing::Exact},
     {"mlx", Packing::Mlx},
 };
+
+/// The word of a value that has one.
+template <typename E, size_t N>
+std::string word(const Choice<E> (&choices)[N], E value) {
+  for (const Choice<E> &choice : choices)
+    if (choice.value == value)
+      return choice.word.str();
+  llvm_unreachable("every value has a word");
+}
 
 } // namespace bitnetc
 

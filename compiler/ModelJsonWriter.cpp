@@ -17,14 +17,6 @@ namespace bitnetc {
 namespace {
 using Ordered = nlohmann::ordered_json;
 
-template <typename E, size_t N>
-std::string word(const Choice<E> (&choices)[N], E value) {
-  for (const Choice<E> &choice : choices)
-    if (choice.value == value)
-      return choice.word.str();
-  llvm_unreachable("every value has a word");
-}
-
 /// The shortest decimal that reads as this float: 1e-5, not 9.99999975e-6.
 double shortest(float value) {
   char text[32];
@@ -135,6 +127,8 @@ std::string modelJsonText(const Model &m,
   if (!generation.empty())
     json["generation"] = generation;
   json["kv_cache"] = word(kvForms, m.kvForm);
+  if (m.scoreScale)
+    json["score_scale"] = true;
   return json.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n";
 }
 

@@ -250,6 +250,10 @@ Error verifyModel(Model &m) {
         if (Error error = check.floats(name + ".bias", {{norm.width}}))
           return error;
     }
+    if (m.scoreScale)
+      if (Error error = check.floats(layerName(i, "self_attn.score_scale"),
+                                     {{m.numHeads}}))
+        return error;
     for (const LinearShape &linear : layerLinears(m))
       if (Error error = check.linear(layerName(i, linear.name),
                                      {linear.rows, linear.cols, m.quant}))

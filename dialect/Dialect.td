@@ -84,7 +84,8 @@ def BitNet_RopeKindAttr : EnumAttr<BitNet_Dialect, BitNet_RopeKind, "rope_kind">
 
 def BitNet_KVForm : BitNet_Enum<"KVForm", "how keys and values are kept", [
   I32EnumAttrCase<"F16", 0, "f16">, // halves
-  I32EnumAttrCase<"I8", 1, "i8">    // code * scale of its position and head
+  I32EnumAttrCase<"I8", 1, "i8">,   // code * scale of its position and head
+  I32EnumAttrCase<"B1", 2, "b1">    // signs; values times mean|v| of the same
 ]>;
 def BitNet_KVFormAttr : EnumAttr<BitNet_Dialect, BitNet_KVForm, "kv_form">;
 

@@ -92,8 +92,8 @@ public:
 struct KVSequence {
   struct Rows {
     std::vector<uint16_t> halves; ///< [position][width]; of f16
-    std::vector<int8_t> codes;    ///< [position][width]; of i8
-    std::vector<float> scales;    ///< [position][head]; of i8
+    std::vector<int8_t> codes;    ///< [position][width]; of i8, or signs
+    std::vector<float> scales;    ///< [position][head]; of i8 and b1's values
   };
   KVForm form = KVForm::F16;
   int64_t width = 0, headDim = 0;

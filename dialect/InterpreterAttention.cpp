@@ -1,7 +1,7 @@
 //===- InterpreterAttention.cpp - Attention of the interpreter ------------===//
 //
-// The KV cache in both forms and what is computed over it. Every float sum
-// states its order; sums of codes are exact in any.
+// The KV cache in its forms and what is computed over it. Every float sum
+// states its order; sums of codes and of signs are exact in any.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,6 +31,21 @@ static float makeCodes(ArrayRef<float> x, float peak,
   return a / peak;
 }
 
+/// signs: +1 where x >= 0, else -1.
+template <typename Code>
+static void makeSigns(ArrayRef<float> x, MutableArrayRef<Code> signs) {
+  for (size_t i = 0; i < x.size(); ++i)
+    signs[i] = x[i] >= 0.0f ? 1 : -1;
+}
+
+/// sum|x| / d, the sum over 16 lanes.
+static float meanMagnitude(ArrayRef<float> x) {
+  float lanes[kLanes] = {};
+  for (size_t i = 0; i < x.size(); ++i)
+    lanes[i % kLanes] += std::fabs(x[i]);
+  return sum16(lanes) / static_cast<float>(x.size());
+}
+
 static void append(KVSequence::Rows &rows, const KVSequence &kv,
                    int64_t position, ArrayRef<float> row) {
   size_t end = (position + 1) * kv.width;
@@ -44,9 +59,15 @@ static void append(KVSequence::Rows &rows, const KVSequence &kv,
   rows.scales.resize(rows.codes.size() / kv.headDim);
   for (int64_t i = 0; i < kv.width; i += kv.headDim) {
     int64_t at = position * kv.width + i;
-    rows.scales[at / kv.headDim] =
-        makeCodes(row.slice(i, kv.headDim), 127.0f,
-                  MutableArrayRef<int8_t>(rows.codes).slice(at, kv.headDim));
+    ArrayRef<float> x = row.slice(i, kv.headDim);
+    MutableArrayRef<int8_t> codes(&rows.codes[at], kv.headDim);
+    float &scale = rows.scales[at / kv.headDim];
+    if (kv.form == KVForm::B1) {
+      makeSigns(x, codes);
+      scale = meanMagnitude(x);
+    } else {
+      scale = makeCodes(x, 127.0f, codes);
+    }
   }
 }
 
@@ -70,6 +91,7 @@ namespace {
 struct Head {
   const KVSequence &kv;
   int64_t number;
+  float scoreScale;
   int64_t d() const { return kv.headDim; }
   /// The first element in row `position`.
   int64_t at(int64_t position) const {
@@ -97,15 +119,22 @@ static void scores(const Head &head, ArrayRef<float> q, int64_t first,
     }
     return;
   }
+  bool signs = head.kv.form == KVForm::B1;
   std::vector<int32_t> codes(q.size());
-  float scale = makeCodes<int32_t>(q, kPeak16, codes) * rootScale;
+  float scale;
+  if (signs) {
+    makeSigns<int32_t>(q, codes);
+    scale = head.scoreScale / std::sqrt(static_cast<float>(head.d()));
+  } else {
+    scale = makeCodes<int32_t>(q, kPeak16, codes) * rootScale;
+  }
   for (size_t j = 0; j < s.size(); ++j) {
     const int8_t *key = &head.kv.keys.codes[head.at(first + j)];
     int32_t dot = 0;
     for (int64_t i = 0; i < head.d(); ++i)
       dot += codes[i] * key[i];
-    s[j] =
-        static_cast<float>(dot) * (scale * head.scale(head.kv.keys, first + j));
+    float keyScale = signs ? 1.0f : head.scale(head.kv.keys, first + j);
+    s[j] = static_cast<float>(dot) * (scale * keyScale);
   }
 }
 
@@ -125,6 +154,14 @@ static void weigh(const Head &head, MutableArrayRef<float> p, int64_t first,
   }
   for (size_t j = 0; j < p.size(); ++j)
     p[j] = p[j] * head.scale(values, first + j);
+  if (head.kv.form == KVForm::B1) {
+    for (int64_t i = 0; i < head.d(); ++i) {
+      o[i] = 0.0f;
+      for (size_t j = 0; j < p.size(); ++j) // rising
+        o[i] += values.codes[head.at(first + j) + i] > 0 ? p[j] : -p[j];
+    }
+    return;
+  }
   int32_t codes[kChunkTokens];
   float scale =
       makeCodes<int32_t>(p, kPeak16, MutableArrayRef<int32_t>(codes, p.size()));
@@ -174,9 +211,11 @@ static void attendHead(const Head &head, int64_t position, ArrayRef<float> q,
 
 void scalar::attention(const KVSequence &kv, int64_t position,
                        ArrayRef<float> query, int64_t heads, int64_t kvHeads,
-                       int64_t headDim, MutableArrayRef<float> result) {
+                       int64_t headDim, MutableArrayRef<float> result,
+                       ArrayRef<float> scoreScale) {
   for (int64_t h = 0; h < heads; ++h)
-    attendHead({kv, h / (heads / kvHeads)}, position,
-               query.slice(h * headDim, headDim),
-               result.slice(h * headDim, headDim));
+    attendHead(
+        {kv, h / (heads / kvHeads), scoreScale.empty() ? 1.0f : scoreScale[h]},
+        position, query.slice(h * headDim, headDim),
+        result.slice(h * headDim, headDim));
 }

@@ -235,6 +235,13 @@ LogicalResult Interpreter::eval(AttentionOp op, Frame &frame) {
   const Batch &batch = *frame.batch;
   if (failed(rowPerToken(op, query, batch)))
     return failure();
+  std::vector<float> scoreScale;
+  if (auto ref = op.getScoreScale()) {
+    FailureOr<std::vector<float>> scale = floats(op, *ref, frame);
+    if (failed(scale))
+      return failure();
+    scoreScale = std::move(*scale);
+  }
   int64_t width = op.getKvHeads() * op.getHeadDim();
   Tensor::Floats out(query.floats().size());
   for (int64_t t = 0; t < batch.size(); ++t) {
@@ -254,10 +261,11 @@ LogicalResult Interpreter::eval(AttentionOp op, Frame &frame) {
              << stringifyEnum(op.getForm()) << " heads of " << op.getHeadDim()
              << " from a cache of " << stringifyEnum(cache.form) << " heads of "
              << cache.headDim;
-    scalar::attention(cache, position, query.row(t), op.getHeads(),
-                      op.getKvHeads(), op.getHeadDim(),
-                      MutableArrayRef<float>(out).slice(t * query.rowSize(),
-                                                        query.rowSize()));
+    scalar::attention(
+        cache, position, query.row(t), op.getHeads(), op.getKvHeads(),
+        op.getHeadDim(),
+        MutableArrayRef<float>(out).slice(t * query.rowSize(), query.rowSize()),
+        scoreScale);
   }
   frame.values[op.getResult()] = Tensor::of(query.shape, std::move(out));
   return success();

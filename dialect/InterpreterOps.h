@@ -50,10 +50,11 @@ Tensor dequantize(const Tensor &dots, const Tensor *tokenScale,
 /// Stores one token's key and value.
 void kvAppend(KVSequence &kv, int64_t position, ArrayRef<float> key,
               ArrayRef<float> value, int64_t headDim, KVForm form);
-/// One token's attention: query and result are [heads][headDim].
+/// One token's attention: query and result are [heads][headDim]. Without a
+/// score scale of each query head it is 1.
 void attention(const KVSequence &kv, int64_t position, ArrayRef<float> query,
                int64_t heads, int64_t kvHeads, int64_t headDim,
-               MutableArrayRef<float> result);
+               MutableArrayRef<float> result, ArrayRef<float> scoreScale = {});
 
 } // namespace mlir::bitnet::scalar
 

@@ -255,7 +255,16 @@ LogicalResult AttentionOp::verify() {
   if (lastDim(getType()) != static_cast<int64_t>(getHeads() * getHeadDim()))
     return emitOpError("row must be heads * head_dim = ")
            << getHeads() * getHeadDim() << ", is " << lastDim(getType());
+  if (getScoreScale() && getForm() != KVForm::B1)
+    return emitOpError("score_scale is for form b1, the form is ")
+           << stringifyEnum(getForm());
   return checkForm(*this, getForm(), getHeadDim());
+}
+
+LogicalResult AttentionOp::verifySymbolUses(SymbolTableCollection &) {
+  return getScoreScale()
+             ? checkVector(*this, *getScoreScale(), getHeads(), "score_scale")
+             : success();
 }
 
 //===----------------------------------------------------------------------===//

@@ -223,7 +223,8 @@ def BitNet_KVAppendOp : BitNet_Op<"kv_append", [
   let summary = "stores keys and values of the batch's tokens";
   let description = [{
     As f16, or as i8: each head of a row has a = max(max|x|, 1e-15), codes
-    round(x * (127 / a)) and the scale a / 127.
+    round(x * (127 / a)) and the scale a / 127. Or as b1: signs (x >= 0 ? 1 : -1),
+    and each head of a value has the scale sum|x| / d, a sum over 16 lanes.
   }];
   let arguments = (ins BitNet_Rows:$key, BitNet_Rows:$value, I64Attr:$head_dim,
                        DefaultValuedAttr<BitNet_KVFormAttr,
@@ -235,7 +236,7 @@ def BitNet_KVAppendOp : BitNet_Op<"kv_append", [
   let hasVerifier = 1;
 }
 
-def BitNet_AttentionOp : BitNet_Op<"attention", [
+def BitNet_AttentionOp : BitNet_WeightUser<"attention", [
     MemoryEffects<[MemRead<BitNet_KVCache>]>,
     AllTypesMatch<["query", "result"]>]> {
   let summary = "softmax(q k / sqrt(d)) v over the KV cache, causal";
@@ -253,15 +254,23 @@ def BitNet_AttentionOp : BitNet_Op<"attention", [
     scale t, and s = f32(sum of codes) * ((t / sqrt(d)) * key scale). The weights
     w = p * value scale of a chunk become 16-bit codes likewise, with scale u,
     and o = f32(sum of codes) * u.
+
+    Of a b1 cache a head of q becomes signs like a key's, and
+    s = f32(sum of products) * (c / sqrt(d)), where the sum is
+    d - 2 popcount(q xor k) and c the query head's element of `score_scale`
+    (1 without). o is the sum of w = p * value scale, each with its value's sign,
+    in rising order. Models are trained to this form: it is no approximation of
+    the others, as i8 is of f16.
   }];
   let arguments = (ins BitNet_Rows:$query, I64Attr:$heads, I64Attr:$kv_heads,
                        I64Attr:$head_dim,
                        DefaultValuedAttr<BitNet_KVFormAttr,
-                                         "::mlir::bitnet::KVForm::F16">:$form);
+                                         "::mlir::bitnet::KVForm::F16">:$form,
+                       OptionalAttr<SymbolRefAttr>:$score_scale);
   let results = (outs BitNet_Rows:$result);
   let assemblyFormat = [{
     $query `heads` $heads `kv_heads` $kv_heads `head_dim` $head_dim
-    (`form` $form^)? attr-dict `:` type($result)
+    (`form` $form^)? (`score_scale` $score_scale^)? attr-dict `:` type($result)
   }];
   let hasVerifier = 1;
 }

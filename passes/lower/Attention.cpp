@@ -236,5 +236,7 @@ void AttentionLowering::run() {
 void mlir::bitnet::lowerAttention(Emitter &e, AttentionOp op) {
   if (op.getForm() == KVForm::I8)
     return CodeAttention(e, op).run();
+  if (op.getForm() == KVForm::B1)
+    return BitAttention(e, op).run();
   HalfAttention(e, op).run();
 }

@@ -24,6 +24,7 @@
 //   AttentionScores.cpp   f16: queries with keys
 //   AttentionValues.cpp   f16: weights with values
 //   AttentionCodes.cpp    i8: both, as dots of integers
+//   AttentionBits.cpp     b1: both, by their signs
 //
 //===----------------------------------------------------------------------===//
 #ifndef BITNET_PASSES_LOWER_ATTENTION_H
@@ -72,7 +73,7 @@ struct Blocking {
   }
 };
 
-/// What both forms of the cache share.
+/// What the forms of the cache share.
 class AttentionLowering {
 public:
   AttentionLowering(Emitter &e, AttentionOp op, int64_t planes);
@@ -100,6 +101,9 @@ protected:
     Value weightCodes;         ///< [pages of a chunk][planes][rows][4]
     Value qZero, weightZero;   ///< [rows] i32, what zero points add to dots
     Value qScale, weightScale; ///< [rows]
+
+    // Of b1, which has a qScale too.
+    Value qBits; ///< [rows][d / 32] i32
   };
   /// A tile, a KV head and a chunk, while their code is written.
   struct Tile {
@@ -239,6 +243,28 @@ private:
   Value dot(Value sum, Value bytes, Value words, ValueRange at);
   /// (256 hi + lo - zero) in f32.
   Value join(ArrayRef<Value> sums, Value zero);
+};
+
+/// Signs of keys and values: scores are counts of bits, and a value adds or
+/// subtracts its weight.
+class BitAttention : public AttentionLowering {
+public:
+  BitAttention(Emitter &e, AttentionOp op);
+
+private:
+  void addScratch(Scratch &s, const Blocking &blocking) override;
+  void readQuery(Tile &tile, Value row, Value token, Value column) override;
+  void scorePages(Tile &tile, Value firstPage, Value pages) override;
+  void keepWeights(Tile &tile, Value row, Value firstPage, Value page, Value p,
+                   Value seen) override;
+  void weighValues(Tile &tile, Value firstPage, Value pages) override;
+
+  /// Bytes of a page's head as a vector.
+  Value bytes(VectorType type, Value page, Value head, Value at);
+  /// The sign bit in the lanes of 16 values that are positive.
+  Value signs(Value page, Value head, Value at);
+
+  Value scoreScale; ///< [heads], or none
 };
 
 } // namespace mlir::bitnet

@@ -388,6 +388,14 @@ Value Emitter::absMax(Value lo, Value hi, function_ref<Value(Value)> read) {
   return max16(most);
 }
 
+Value Emitter::signBits(Value x) {
+  Value mask =
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGE, x, splat(0.0f));
+  auto word = VectorType::get(1, b.getI16Type());
+  mask = vector::BitCastOp::create(b, loc, word, mask);
+  return vector::ExtractOp::create(b, loc, mask, ArrayRef<int64_t>{0});
+}
+
 SmallVector<Emitter::Plane, 2> Emitter::planesOf(Value codes, int64_t planes) {
   auto bytes = VectorType::get(16, b.getI8Type());
   auto narrow = [&](Value x) -> Value {

@@ -178,6 +178,8 @@ public:
   Value sumI32(Value vector);
   Value exp(Value x);            ///< dialect/Exp.h
   Value roundToEvenInt(Value x); ///< dialect/Exp.h, f32 -> i32
+  /// Whether x >= 0 in 16 lanes, as bits of an i16, the first lane lowest.
+  Value signBits(Value x);
   Value activation(ActivationKind kind, Value x);
   /// A constant of the type of `like`.
   Value constantLike(Value like, float value);

@@ -8,6 +8,7 @@
 #include "passes/Planning.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -88,9 +89,23 @@ Value mlir::bitnet::kvPage(Emitter &e, const KVPageShape &shape, Value t,
   Value entry =
       e.add(e.mul(sequence, e.get(Env::PagesPerSequence)), pageNumber);
   Value page = e.toIndex(e.load(e.get(Env::PageTable), entry));
-  return e.window(e.get(Env::KVPages), e.mulI(page, shape.bytes()),
-                  {shape.layers, shape.kvHeads, 2, shape.halfElements()},
-                  e.b.getIntegerType(8 * shape.elementBytes()));
+  return e.window(
+      e.get(Env::KVPages), e.mulI(page, shape.bytes()),
+      {shape.layers, shape.kvHeads, shape.halves(), shape.halfElements()},
+      e.b.getIntegerType(8 * shape.elementBytes()));
+}
+
+Value mlir::bitnet::signWord(Emitter &e, Value i, int64_t columns,
+                             function_ref<Value(Value)> read) {
+  auto part = [&](int64_t offset) -> Value {
+    return arith::ExtUIOp::create(e.b, e.loc, e.b.getI32Type(),
+                                  e.signBits(read(e.addI(i, offset))));
+  };
+  Value low = part(0);
+  if (columns == 16)
+    return low;
+  Value high = arith::ShLIOp::create(e.b, e.loc, part(16), e.i32(16));
+  return arith::OrIOp::create(e.b, e.loc, low, high);
 }
 
 namespace {
@@ -108,6 +123,15 @@ struct HeadRow {
   }
   void storeHalves(Value keys, Value values) const;
   void storeCodes(Value rows, int64_t half) const;
+  void storeSigns(Value keys, Value values) const;
+
+private:
+  /// `scalar` as four bytes of the page.
+  void writeWord(Value scalar, int64_t half, Value at) const {
+    Value word = e.broadcast(scalar, VectorType::get(1, scalar.getType()));
+    auto bytes = VectorType::get(4, e.b.getI8Type());
+    write(vector::BitCastOp::create(e.b, e.loc, bytes, word), half, at);
+  }
 };
 } // namespace
 
@@ -157,11 +181,45 @@ void HeadRow::storeCodes(Value rows, int64_t half) const {
             half, e.add(e.mulI(column, 4), inFour));
     }
   });
-  Value scale =
-      e.broadcast(e.fdiv(a, e.f32(127.0f)), VectorType::get(1, b.getF32Type()));
-  write(vector::BitCastOp::create(b, loc, VectorType::get(4, b.getI8Type()),
-                                  scale),
-        half, e.addI(e.mulI(inPage, 4), shape.scaleAt()));
+  writeWord(e.fdiv(a, e.f32(127.0f)), half,
+            e.addI(e.mulI(inPage, 4), shape.scaleAt()));
+}
+
+/// Bits x >= 0 of both, and sum|v| / d.
+void HeadRow::storeSigns(Value keys, Value values) const {
+  OpBuilder &b = e.b;
+  int64_t d = shape.headDim, whole = d / 32 * 32;
+  Value inWord = e.mulI(inPage, 4);
+  auto word = [&](Value rows, Value i, int64_t columns) {
+    return signWord(e, i, columns, [&](Value i) { return read(rows, i); });
+  };
+  auto keyAt = [&](Value i) {
+    return e.add(e.mulI(e.divI(i, 32), kPageTokens * 4), inWord);
+  };
+  auto valueAt = [&](Value i) {
+    Value row = e.addI(e.mulI(inPage, d / 8), shape.bitValuesAt());
+    return e.add(row, e.divI(i, 8));
+  };
+  e.loop(e.index(0), e.index(whole), 32, [&](Value i) {
+    writeWord(word(keys, i, 32), 0, keyAt(i));
+    writeWord(word(values, i, 32), 0, valueAt(i));
+  });
+  if (whole < d) {
+    Value i = e.index(whole);
+    writeWord(word(keys, i, 16), 0, keyAt(i));
+    Value bits = e.signBits(read(values, i));
+    bits = e.broadcast(bits, VectorType::get(1, b.getI16Type()));
+    auto bytes = VectorType::get(2, b.getI8Type());
+    write(vector::BitCastOp::create(b, e.loc, bytes, bits), 0, valueAt(i));
+  }
+  Value sum =
+      e.loop(e.index(0), e.index(d), 16, e.splat(0.0f),
+             [&](Value i, ValueRange sum) -> SmallVector<Value> {
+               return {e.fadd(sum[0],
+                              math::AbsFOp::create(b, e.loc, read(values, i)))};
+             })[0];
+  writeWord(e.fdiv(e.sum16(sum), e.f32(static_cast<float>(d))), 0,
+            e.addI(inWord, shape.scaleAt()));
 }
 
 void mlir::bitnet::lowerKVAppend(Emitter &e, KVAppendOp op) {
@@ -176,6 +234,8 @@ void mlir::bitnet::lowerKVAppend(Emitter &e, KVAppendOp op) {
     HeadRow row{e, shape, t, head, page, e.remI(position, kPageTokens)};
     if (shape.form == KVForm::F16)
       return row.storeHalves(keys, values);
+    if (shape.form == KVForm::B1)
+      return row.storeSigns(keys, values);
     row.storeCodes(keys, 0);
     row.storeCodes(values, 1);
   });

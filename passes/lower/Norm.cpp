@@ -228,16 +228,12 @@ void mlir::bitnet::lowerNormQuantize(Emitter &e, NormQuantizeOp op) {
 /// the row's width are cleared, so that no popcount sees them.
 static void packRows(Emitter &e, RowReader &reader, Value input, Value packed) {
   OpBuilder &b = e.b;
-  auto maskType = VectorType::get(1, b.getIntegerType(16));
   Value out = e.buffer(packed);
   auto word = [&](Value t, Value index) {
     Value bits;
     for (int64_t part = 0; part < 4; ++part) {
-      Value x = reader.read(t, e.addI(e.mulI(index, 64), part * 16));
-      Value mask = arith::CmpFOp::create(b, e.loc, arith::CmpFPredicate::OGE, x,
-                                         e.splat(0.0f));
-      mask = vector::BitCastOp::create(b, e.loc, maskType, mask);
-      mask = vector::ExtractOp::create(b, e.loc, mask, ArrayRef<int64_t>{0});
+      Value mask =
+          e.signBits(reader.read(t, e.addI(e.mulI(index, 64), part * 16)));
       mask = arith::ExtUIOp::create(b, e.loc, b.getI64Type(), mask);
       if (part)
         mask = arith::ShLIOp::create(

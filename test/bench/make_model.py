@@ -13,6 +13,10 @@ shape with norms inside the blocks, a Hugging Face directory in several files
     make_model.py --shape 1.7b-bonsai out/    the shape of Bonsai 1.7B (Qwen3)
     make_model.py --shape medium-ternary out/ seconds, for tests of memory
     make_model.py --shape tiny-ternary out/   less, for tests of this script
+    make_model.py --shape tiny-w1a1 out/      likewise
+
+--kv b1 makes a model of binary attention, --score-scale gives it a factor of
+scores for each head, --head-dim changes that of the shape.
 """
 
 import argparse
@@ -53,6 +57,11 @@ SHAPES = {
         num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2,
         head_dim=32, max_position_embeddings=128, hidden_act="silu",
         theta=10000.0, weight="ternary"),
+    "tiny-w1a1": dict(
+        vocab_size=300, hidden_size=192, intermediate_size=320,
+        num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2,
+        head_dim=32, max_position_embeddings=512, hidden_act="silu",
+        theta=10000.0, weight="binary"),
 }
 
 
@@ -88,6 +97,9 @@ def tensors(shape):
             yield prefix + norm + ".weight", "F32", [size]
         for norm in ("q_norm", "k_norm") if group else ():
             yield f"{prefix}self_attn.{norm}.weight", "F32", [shape["head_dim"]]
+        if shape.get("score_scale"):
+            yield (prefix + "self_attn.score_scale", "F32",
+                   [shape["num_attention_heads"]])
         for name, n, k in (("self_attn.q_proj", heads, hidden),
                            ("self_attn.k_proj", kv, hidden),
                            ("self_attn.v_proj", kv, hidden),
@@ -110,6 +122,8 @@ def values(rng, name, dtype, dims, ternary):
         return codes[rng.integers(0, 81, count, dtype=np.uint8)]
     if name.endswith("weight_scale"):
         return np.full(count, 0.02, np.float16 if dtype == "F16" else np.float32)
+    if name.endswith("score_scale"):
+        return rng.uniform(0.5, 2, count).astype(np.float32)
     if dtype == "F32":
         return np.ones(count, np.float32)
     return (rng.standard_normal(count, dtype=np.float32) * 0.02).astype(
@@ -164,7 +178,8 @@ def write_json(directory, name, shape, rng):
         "quantization": quantization,
         **({"embedding_quantization": quantization} if group else {}),
         "tensors": ["model.safetensors"],
-        "kv_cache": "f16",
+        "kv_cache": shape["kv_cache"],
+        "score_scale": shape["score_scale"],
     }
     (directory / "model.json").write_text(json.dumps(model, indent=1))
 
@@ -253,11 +268,18 @@ def main():
     parser.add_argument("--form", choices=("json", "hf", "gguf"),
                         default="json")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kv", choices=("f16", "i8", "b1"), default="f16")
+    parser.add_argument("--score-scale", action="store_true")
+    parser.add_argument("--head-dim", type=int)
     parser.add_argument("directory", type=pathlib.Path)
     args = parser.parse_args()
-    shape = SHAPES[args.shape]
+    shape = {**SHAPES[args.shape], "kv_cache": args.kv,
+             "score_scale": args.score_scale}
+    if args.head_dim:
+        shape["head_dim"] = args.head_dim
     if args.form != "json" and (shape["weight"] != "ternary"
-                                or not shape.get("sub_norms", True)):
+                                or not shape.get("sub_norms", True)
+                                or args.kv != "f16" or args.score_scale):
         parser.error("this shape is for --form json only")
     args.directory.mkdir(parents=True, exist_ok=True)
     write = {"json": write_json, "hf": write_hf, "gguf": write_gguf}

@@ -86,6 +86,55 @@ TEST_F(ModelJson, FileItselfAndDefaults) {
   EXPECT_EQ(valueOf(import()).eosTokens, (std::vector<int32_t>{7}));
 }
 
+TEST_F(ModelJson, BinaryAttention) {
+  json["kv_cache"] = "b1";
+  Model m = valueOf(import());
+  EXPECT_EQ(m.kvForm, KVForm::B1);
+  EXPECT_FALSE(m.scoreScale);
+  std::string name = "model.layers.0.self_attn.score_scale";
+  json["score_scale"] = true;
+  refuse({"\"" + name + "\" is missing"});
+  tensors.push_back(floatTensor(name, {2}));
+  refuse({"\"" + name + "\"", "expected F32", "[1]", "[2]"});
+  tensorNamed(tensors, name) = floatTensor(name, {1});
+  m = valueOf(import());
+  EXPECT_TRUE(m.scoreScale);
+  EXPECT_TRUE(m.unusedTensors.empty());
+  json["score_scale"] = false;
+  refuse({"\"" + name + "\"", "is not understood"});
+}
+
+/// A form that approximates another may stand in its place, binary attention
+/// neither way.
+TEST_F(ModelJson, FormOfTheCacheInPlaceOfTheModels) {
+  struct Case {
+    const char *own;
+    KVForm form;
+    const char *refusal; ///< Empty: fine.
+  };
+  const Case cases[] = {
+      {"f16", KVForm::I8, ""},
+      {"i8", KVForm::F16, ""},
+      {"b1", KVForm::B1, ""},
+      {"f16", KVForm::B1, "--kv=b1 would change what the model computes"},
+      {"i8", KVForm::B1, "its kv_cache is \"i8\""},
+      {"b1", KVForm::F16, "--kv=f16 would change what the model computes"},
+      {"b1", KVForm::I8, "its kv_cache is \"b1\""},
+  };
+  for (const Case &c : cases) {
+    SCOPED_TRACE(std::string(c.own) + " " + c.refusal);
+    json["kv_cache"] = c.own;
+    valueOf(import());
+    ImportOptions options;
+    options.kvForm = c.form;
+    if (*c.refusal)
+      expectParts(messageOf(importModel(dir.path, options)),
+                  {dir.path, c.refusal, "trained with binary attention"});
+    else
+      EXPECT_EQ(valueOf(importModel(dir.path, options)).kvForm, c.form);
+  }
+}
+
 TEST_F(ModelJson, TensorFilesElsewhere) {
   TempDir other;
   json["tensors"] = {other.write("weights.safetensors", safetensors(tensors))};
@@ -321,6 +370,7 @@ const BadDocument badDocuments[] = {
      R"({"eos_token_id": [1, -1]})",
      {"\"generation.eos_token_id\"", "found -1"}},
     {"/kv_cache", "\"i4\"", {"\"kv_cache\"", "\"f16\"", "found \"i4\""}},
+    {"/score_scale", "true", {"\"score_scale\"", "\"b1\" as kv_cache"}},
 };
 
 TEST_F(ModelJson, WrongDocumentsAreRefused) {

@@ -255,7 +255,11 @@ const Change changes[] = {
     {"/generation", R"({"pad_token_id": 0})"},
     {"/kv_cache", "\"f16\""},
     {"/kv_cache", "\"i8\""},
+    {"/kv_cache", "\"b1\""},
     {"/kv_cache", "\"f32\""},
+    {"/score_scale", "false"},
+    {"/score_scale", "true"},
+    {"/score_scale", "1"},
 };
 
 TEST(Schema, JudgesLikeTheReader) {

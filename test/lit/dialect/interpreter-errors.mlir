@@ -138,6 +138,15 @@ func.func @f(%x: tensor<?x32xf32>) {
 
 // -----
 
+func.func @f(%x: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  bitnet.kv_append %x, %x head_dim 32 form i8 : tensor<?x32xf32>
+  // expected-error @+1 {{reads b1 heads of 32 from a cache of i8 heads of 32}}
+  %0 = bitnet.attention %x heads 1 kv_heads 1 head_dim 32 form b1 : tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
 // A layer's layers would overwrite the KV cache of the next layer.
 func.func @inner(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
   return %x : tensor<?x4xf32>

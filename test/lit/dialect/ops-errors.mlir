@@ -241,6 +241,36 @@ func.func @f(%x: tensor<?x528xf32>) -> tensor<?x528xf32> {
 
 // -----
 
+bitnet.record @layer count 1 {
+  bitnet.weight @c quant float shape [3] source "c"
+}
+func.func @f(%x: tensor<?x48xf32>) -> tensor<?x48xf32> {
+  // expected-error @+1 {{score_scale is for form b1, the form is f16}}
+  %0 = bitnet.attention %x heads 3 kv_heads 1 head_dim 16 score_scale @layer::@c : tensor<?x48xf32>
+  return %0 : tensor<?x48xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @c quant float shape [3] source "c"
+}
+func.func @f(%x: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{score_scale @layer::@c must be 2 floats, is float [3]}}
+  %0 = bitnet.attention %x heads 2 kv_heads 1 head_dim 16 form b1 score_scale @layer::@c : tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{score_scale @layer::@c is not a weight}}
+  %0 = bitnet.attention %x heads 2 kv_heads 1 head_dim 16 form b1 score_scale @layer::@c : tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
 func.func @f(%x: tensor<?x48xf32>) -> tensor<?x48xf32> {
   // expected-error @+1 {{heads (3) must be a multiple of kv_heads (2)}}
   %0 = bitnet.attention %x heads 3 kv_heads 2 head_dim 16 : tensor<?x48xf32>

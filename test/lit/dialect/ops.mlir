@@ -18,6 +18,8 @@ bitnet.record @layer count 2 attributes {offset = 4096 : i64, stride = 8192 : i6
   bitnet.weight @gain quant float shape [64] source "{}.gain" layout f32 at 0
   // CHECK-NEXT: bitnet.weight @bias quant float shape [64] source "{}.bias"
   bitnet.weight @bias quant float shape [64] source "{}.bias"
+  // CHECK-NEXT: bitnet.weight @scores quant float shape [4] source "{}.scores"
+  bitnet.weight @scores quant float shape [4] source "{}.scores"
   // CHECK-NEXT: bitnet.weight @t quant ternary shape [64, 64] source "{}.t" layout trit2_r64 at 256 scale_at 4096
   bitnet.weight @t quant ternary shape [64, 64] source "{}.t" layout trit2_r64 at 256 scale_at 4096
   // CHECK-NEXT: bitnet.weight @u quant ternary shape [64, 64] source "{}.u" layout u8_row at 256 scale_at 4096
@@ -60,6 +62,12 @@ func.func @layer_fn(%h: tensor<?x64xf32>) -> tensor<?x64xf32> {
   bitnet.kv_append %kr, %k head_dim 16 form i8 : tensor<?x32xf32>
   // CHECK: bitnet.attention %{{.*}} heads 4 kv_heads 2 head_dim 16 form i8 : tensor<?x64xf32>
   %a8 = bitnet.attention %qr heads 4 kv_heads 2 head_dim 16 form i8 : tensor<?x64xf32>
+  // CHECK: bitnet.kv_append %{{.*}}, %{{.*}} head_dim 16 form b1 : tensor<?x32xf32>
+  bitnet.kv_append %kr, %k head_dim 16 form b1 : tensor<?x32xf32>
+  // CHECK: bitnet.attention %{{.*}} heads 4 kv_heads 2 head_dim 16 form b1 : tensor<?x64xf32>
+  %a1 = bitnet.attention %qr heads 4 kv_heads 2 head_dim 16 form b1 : tensor<?x64xf32>
+  // CHECK: bitnet.attention %{{.*}} heads 4 kv_heads 2 head_dim 16 form b1 score_scale @layer::@scores : tensor<?x64xf32>
+  %a1s = bitnet.attention %qr heads 4 kv_heads 2 head_dim 16 form b1 score_scale @layer::@scores : tensor<?x64xf32>
   // CHECK: bitnet.activation silu %{{.*}} : tensor<?x64xf32>
   %s = bitnet.activation silu %a : tensor<?x64xf32>
   // CHECK: bitnet.activation relu2 %{{.*}} : tensor<?x64xf32>
