@@ -4,7 +4,8 @@
 
 The directory gets model.json, model.safetensors and copies of the tokenizer
 files.  Ternary weights are stored in Hugging Face's 2-bit packing, binary ones
-as plain bits (least significant bit first, 1 for +1); embeddings as float16.
+as plain bits (least significant bit first, 1 for +1); embeddings, whose rows are
+multiples of 1/127 of their largest element, as float16.
 """
 import argparse
 import json
@@ -14,10 +15,14 @@ import shutil
 import numpy as np
 import torch
 
+from bitlinear import RoundRows
 from model import Config, Model
 from tokenizer import Tokenizer
 
 DTYPES = {"float32": "F32", "float16": "F16", "uint8": "U8"}
+# Of each kind: ternary weights?, activation, what shares a scale
+FORMS = {"ternary": (True, "int8", "tensor"), "w1a8": (False, "int8", "row"),
+         "w1a1": (False, "sign", "row"), "w1a1-plain": (False, "sign", "tensor")}
 ATTENTION, FFN = ("q_proj", "k_proj", "v_proj", "o_proj"), ("gate_proj", "up_proj", "down_proj")
 
 
@@ -50,8 +55,9 @@ def pack_binary(w):
 
 
 def tensors_of(model):
-    pack = pack_ternary if model.c.kind == "ternary" else pack_binary
-    out = {"model.embed_tokens.weight": model.embed.detach().numpy().astype(np.float16),
+    pack = pack_ternary if FORMS[model.c.kind][0] else pack_binary
+    embed = RoundRows.apply(model.embed.detach()).numpy()
+    out = {"model.embed_tokens.weight": embed.astype(np.float16),
            "model.norm.weight": model.norm.weight.detach().numpy()}
     for i, block in enumerate(model.blocks):
         prefix = "model.layers.%d." % i
@@ -59,6 +65,8 @@ def tensors_of(model):
                            ("attn_sub_norm", "self_attn."), ("ffn_sub_norm", "mlp.")):
             for key, value in getattr(block, name).named_parameters():
                 out[prefix + part + name + "." + key] = value.detach().numpy()
+        if model.c.binary_attention:
+            out[prefix + "self_attn.score_scale"] = block.score_scale.detach().numpy()
         for part, names in (("self_attn.", ATTENTION), ("mlp.", FFN)):
             for name in names:
                 weight, scale = getattr(block, name).export()
@@ -68,11 +76,12 @@ def tensors_of(model):
 
 
 def description(c, name, tokenizer):
-    quantization = (
-        {"weight": "ternary", "activation": "int8", "scale": "tensor",
-         "scale_op": "multiply", "packing": "hf_2bit"} if c.kind == "ternary" else
-        {"weight": "binary", "activation": "sign", "scale": "row",
-         "scale_op": "multiply", "packing": "bits"})
+    ternary, activation, scale = FORMS[c.kind]
+    quantization = {"weight": "ternary" if ternary else "binary", "activation": activation,
+                    "scale": scale, "scale_op": "multiply",
+                    "packing": "hf_2bit" if ternary else "bits"}
+    attention = {"kv_cache": "b1", "score_scale": True} if c.binary_attention else {
+        "kv_cache": "f16"}
     return {
         "format": "bitnetc-model", "version": 1, "name": name,
         "vocab_size": c.vocab_size, "hidden_size": c.hidden_size,
@@ -86,7 +95,7 @@ def description(c, name, tokenizer):
         "tie_word_embeddings": True, "quantization": quantization,
         "tensors": ["model.safetensors"], "tokenizer": "tokenizer.json",
         "generation": {"bos_token_id": tokenizer.bos, "eos_token_id": [tokenizer.eos]},
-        "kv_cache": "f16"}
+        **attention}
 
 
 def main():
@@ -96,7 +105,7 @@ def main():
     p.add_argument("output")
     p.add_argument("--name", required=True)
     a = p.parse_args()
-    saved = torch.load(a.checkpoint)
+    saved = torch.load(a.checkpoint, map_location="cpu")
     model = Model(Config(**saved["config"]))
     model.load_state_dict(saved["model"])
     os.makedirs(a.output, exist_ok=True)

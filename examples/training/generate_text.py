@@ -46,7 +46,8 @@ def unpack_ternary(packed):
 
 
 class Sampler:
-    def __init__(self, folder):
+    def __init__(self, folder, device="cpu"):
+        self.device = device
         with open(os.path.join(folder, "config.json")) as f:
             self.c = c = json.load(f)
         raw = read_safetensors(os.path.join(folder, "model.safetensors"))
@@ -54,14 +55,14 @@ class Sampler:
         for name, array in raw.items():
             if array.dtype == np.uint8:
                 array = unpack_ternary(array)
-            self.w[name] = torch.from_numpy(np.array(array, np.float32))
+            self.w[name] = torch.from_numpy(np.array(array, np.float32)).to(device)
         self.eps = c["rms_norm_eps"]
         self.heads, self.kv = c["num_attention_heads"], c["num_key_value_heads"]
         self.d = c["hidden_size"] // self.heads
         half = self.d // 2
         freq = c["rope_theta"] ** (-torch.arange(half).float() * 2 / self.d)
         angle = torch.arange(c["max_position_embeddings"]).float()[:, None] * freq
-        self.cos, self.sin = angle.cos(), angle.sin()
+        self.cos, self.sin = angle.cos().to(device), angle.sin().to(device)
 
     def norm(self, x, name):
         return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps) * self.w[name + ".weight"]
@@ -81,7 +82,7 @@ class Sampler:
 
     def new_cache(self, batch, length):
         shape = (self.c["num_hidden_layers"], 2, batch, self.kv, length, self.d)
-        return torch.zeros(shape)
+        return torch.zeros(shape, device=self.device)
 
     def step(self, ids, pos, cache):
         """One token for every sequence of the batch; returns the logits."""
@@ -114,26 +115,25 @@ class Sampler:
     def sample(self, batch, temperature, limit):
         """Sample a batch of stories; returns the id lists of those that ended."""
         bos, eos = self.c["bos_token_id"], self.c["eos_token_id"]
-        ids = torch.full((batch,), bos)
-        slot = torch.arange(batch)
-        rows = [[] for _ in range(batch)]
-        ended, live, cache = [], torch.ones(batch, dtype=torch.bool), self.new_cache(batch, limit)
+        ids = torch.full((batch,), bos, device=self.device)
+        slot = torch.arange(batch, device=self.device)
+        rows = torch.zeros((batch, limit), dtype=torch.long)
+        length = torch.full((batch,), -1)
+        live, cache = torch.ones_like(slot, dtype=torch.bool), self.new_cache(batch, limit)
         for pos in range(limit):
             logits = self.step(ids, pos, cache)
             ids = torch.multinomial((logits / temperature).softmax(-1), 1)[:, 0]
             stop = (ids == bos) | (ids == eos)
-            for j, (one, s, alive) in enumerate(zip(ids.tolist(), stop.tolist(), live.tolist())):
-                if alive and s:
-                    ended.append(rows[slot[j]])
-                elif alive:
-                    rows[slot[j]].append(one)
+            where = slot.cpu()
+            rows[where, pos] = ids.cpu()
+            length[where[(stop & live).cpu()]] = pos
             live &= ~stop
             if live.sum() < 0.75 * len(live):  # shrink the batch to what is alive
                 ids, slot, cache = ids[live], slot[live], cache[:, :, live]
                 live = live[live]
                 if len(live) < batch // 16:
                     break
-        return ended
+        return [row[:n].tolist() for row, n in zip(rows, length.tolist()) if n >= 0]
 
 
 def good(text):
@@ -175,12 +175,13 @@ def main():
     p.add_argument("--temperature", type=float, default=0.85)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--device", default="cpu")
     p.add_argument("--golden", help="golden JSON to compare greedy decoding with, then stop")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     torch.set_grad_enabled(False)
     torch.manual_seed(a.seed)
-    model = Sampler(a.model)
+    model = Sampler(a.model, a.device)
     if a.golden:
         return check_golden(model, a.golden)
     sp = sentencepiece.SentencePieceProcessor(os.path.join(a.model, "tokenizer.model"))

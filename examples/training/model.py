@@ -2,8 +2,10 @@
 
 The structure is Hugging Face's BitNet: pre-norms, an extra norm before the
 output projection of attention and before the down projection of the gated FFN,
-grouped-query attention with half-split RoPE, tied float embeddings.  Attention
-itself, the residual stream, embeddings and logits stay in float.
+grouped-query attention with half-split RoPE, tied embeddings in int8 rows.  The
+residual stream and logits stay in float, and so does attention unless it is
+binary: then queries and keys are signs after RoPE, values signs with a scale, and
+every head learns the factor of its scores.
 """
 from dataclasses import asdict, dataclass
 
@@ -11,12 +13,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bitlinear import KINDS, RMSNorm
+from bitlinear import KINDS, RMSNorm, RoundRows, sign_heads, sign_values
 
 
 @dataclass
 class Config:
-    kind: str = "ternary"            # "ternary", "w1a1" or "float"
+    kind: str = "ternary"            # a name of bitlinear.KINDS
     vocab_size: int = 1024
     hidden_size: int = 256
     intermediate_size: int = 704
@@ -29,6 +31,7 @@ class Config:
     eps: float = 1e-5
     norm_bias: bool = False
     act: str = "relu2"               # "relu2" or "silu"
+    binary_attention: bool = False
 
     def as_dict(self):
         return asdict(self)
@@ -67,6 +70,8 @@ class Block(nn.Module):
         self.ffn_sub_norm = RMSNorm(inner, c.eps, c.norm_bias)
         self.down_proj = linear(inner, h)
         self.quantise = linear.quantise_input
+        if c.binary_attention:
+            self.score_scale = nn.Parameter(torch.ones(c.heads))
 
     def heads(self, x, count, rope):
         """[B, T, count*d] -> [B*heads, T, d], rotated, shared heads repeated."""
@@ -76,6 +81,8 @@ class Block(nn.Module):
             cos, sin = rope
             first, second = x.chunk(2, -1)
             x = torch.cat((first * cos - second * sin, second * cos + first * sin), -1)
+        if self.c.binary_attention:
+            x = sign_values(x) if rope is None else sign_heads(x)
         x = x.transpose(1, 2)
         if count != self.c.heads:
             x = x.repeat_interleave(self.c.heads // count, 1)
@@ -84,8 +91,10 @@ class Block(nn.Module):
     def forward(self, h, rope, mask):
         c, (b, t, _) = self.c, h.shape
         n = self.quantise(self.input_layernorm(h))
-        o = _Attend.apply(self.heads(self.q_proj(n), c.heads, rope),
-                          self.heads(self.k_proj(n), c.kv_heads, rope),
+        q = self.heads(self.q_proj(n), c.heads, rope)
+        if c.binary_attention:
+            q = (q.view(b, c.heads, t, -1) * self.score_scale[:, None, None]).view(q.shape)
+        o = _Attend.apply(q, self.heads(self.k_proj(n), c.kv_heads, rope),
                           self.heads(self.v_proj(n), c.kv_heads, None), mask, c.head_dim ** -0.5)
         o = o.view(b, c.heads, t, c.head_dim).transpose(1, 2).reshape(b, t, -1)
         h = h + self.o_proj(self.quantise(self.attn_sub_norm(o)))
@@ -111,11 +120,12 @@ class Model(nn.Module):
     def forward(self, ids):
         t = ids.shape[1]
         rope = self.cos[:t, None], self.sin[:t, None]
-        mask = torch.full((t, t), float("-inf")).triu(1)[None]
-        h = F.embedding(ids, self.embed)
+        mask = torch.full((t, t), float("-inf"), device=ids.device).triu(1)[None]
+        embed = RoundRows.apply(self.embed)
+        h = F.embedding(ids, embed)
         for block in self.blocks:
             h = block(h, rope, mask)
-        return F.linear(self.norm(h), self.embed)
+        return F.linear(self.norm(h), embed)
 
     def loss(self, ids, targets, reduction="mean"):
         logits = self(ids)

@@ -3,11 +3,16 @@
 This is the definition of what the exported models compute; it reads only the
 files of the directory and shares no code with the training model.  It handles
 what export.py writes: RMSNorm with optional bias, sub-norms, gated FFN,
-half-split RoPE, tied embeddings, and two kinds of linear layers:
+half-split RoPE, tied embeddings, and these linear layers:
 
   ternary/int8   s = 127/max(max|x|,1e-5); q = clamp(rint(x*s),-128,127)
                  y = (W q)/s * weight_scale
+  binary/int8    the same with W in {-1, +1}
   binary/sign    y_i = weight_scale_i * sum_j W_ij sgn(x_j),  sgn(0) = +1
+
+and, where kv_cache is b1, binary attention:
+
+  score = sgn(q) sgn(k) * score_scale_head / sqrt(d);  values sgn(v) * mean|v|
 """
 import json
 import os
@@ -34,6 +39,10 @@ def unpack(packed, packing):
     if packing == "bits":
         return np.unpackbits(packed, axis=1, bitorder="little").astype(np.float32) * 2 - 1
     return np.concatenate([(packed >> (2 * i)) & 3 for i in range(4)]).astype(np.float32) - 1
+
+
+def sign(x):
+    return np.where(x >= 0, np.float32(1), np.float32(-1))
 
 
 def softmax(x):
@@ -65,7 +74,7 @@ class Reference:
     def linear(self, x, name):
         weight, scale = self.w[name + ".weight"], self.w[name + ".weight_scale"]
         if self.sign:
-            return (np.where(x >= 0, np.float32(1), np.float32(-1)) @ weight.T) * scale
+            return (sign(x) @ weight.T) * scale
         s = np.float32(127) / np.maximum(np.abs(x).max(-1, keepdims=True), np.float32(1e-5))
         q = np.clip(np.rint(x * s), -128, 127)
         return (q @ weight.T) / s * scale
@@ -90,6 +99,10 @@ class Reference:
             q = self.rope(self.linear(n, p + "self_attn.q_proj").reshape(t, heads, d), start)
             k = self.rope(self.linear(n, p + "self_attn.k_proj").reshape(t, kv, d), start)
             v = self.linear(n, p + "self_attn.v_proj").reshape(t, kv, d)
+            factor = np.full(heads, 1 / np.sqrt(d), np.float32)
+            if c["kv_cache"] == "b1":
+                q, k, v = sign(q), sign(k), sign(v) * np.abs(v).mean(-1, keepdims=True)
+                factor *= self.w[p + "self_attn.score_scale"]
             if i < len(cache):
                 k, v = np.concatenate((cache[i][0], k)), np.concatenate((cache[i][1], v))
                 cache[i] = (k, v)
@@ -98,7 +111,7 @@ class Reference:
             o = np.empty((t, heads, d), np.float32)
             for head in range(heads):
                 group = head // (heads // kv)
-                score = q[:, head] @ k[:, group].T / np.float32(np.sqrt(d))
+                score = q[:, head] @ k[:, group].T * factor[head]
                 o[:, head] = softmax(np.where(visible, score, -np.inf)) @ v[:, group]
             o = self.norm(o.reshape(t, heads * d), p + "self_attn.attn_sub_norm")
             h = h + self.linear(o, p + "self_attn.o_proj")

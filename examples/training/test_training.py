@@ -12,7 +12,7 @@ import unittest
 import numpy as np
 import torch
 
-from bitlinear import BinLinear, BitLinear
+from bitlinear import BinLinear, BitLinear, Sign
 from export import description, pack_binary, pack_ternary, tensors_of, write_safetensors
 from model import Config, Model
 from reference import Reference, unpack
@@ -55,7 +55,7 @@ class Layers(unittest.TestCase):
 
     def test_sign_gradient_is_clipped(self):
         x = torch.tensor([-2.0, -0.5, 0.0, 0.5, 2.0], requires_grad=True)
-        BinLinear.quantise_input(x).sum().backward()
+        Sign.apply(x).sum().backward()
         self.assertEqual(x.grad.tolist(), [0.0, 1.0, 1.0, 1.0, 0.0])
 
 
@@ -64,10 +64,11 @@ class Export(unittest.TestCase):
         torch.manual_seed(1)
         model = Model(config)
         with torch.no_grad():
-            model.embed.copy_(model.embed.half().float())
             for key, value in model.named_parameters():
                 if key.endswith("norm.bias"):
                     value.normal_(0, 0.1)
+                elif key.endswith("score_scale"):
+                    value.uniform_(0.5, 2)
         with tempfile.TemporaryDirectory() as folder:
             tokenizer_file = os.path.join(folder, "tokenizer.json")
             shutil.copyfile(os.path.join(EXAMPLES, name, "tokenizer.json"), tokenizer_file)
@@ -91,6 +92,13 @@ class Export(unittest.TestCase):
     def test_binary(self):
         self.compare("story-w1a1", Config(kind="w1a1", layers=2, act="silu", kv_heads=8,
                                           intermediate_size=768, norm_bias=True))
+
+    def test_binary_attention(self):
+        self.compare("story-w1a1", Config(kind="w1a1-plain", layers=2, act="silu", kv_heads=4,
+                                          intermediate_size=768, binary_attention=True))
+
+    def test_binary_weights_int8(self):
+        self.compare("story-w1a1", Config(kind="w1a8", layers=2, act="silu"))
 
 
 if __name__ == "__main__":
