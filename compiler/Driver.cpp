@@ -5,6 +5,7 @@
 #include "DriverNames.h"
 #include "DriverOptions.h"
 #include "DriverOutput.h"
+#include "Explain.h"
 #include "GraphBuilder.h"
 #include "Link.h"
 #include "Packer.h"
@@ -83,6 +84,7 @@ private:
   MLIRContext context{MLIRContext::Threading::DISABLED};
   OwningOpRef<ModuleOp> module;
   std::string output, base, prefix;
+  std::string passCounts;  ///< With --explain.
   std::string diagnostics; ///< What MLIR said about the step that runs.
   bool internal = false;
 };
@@ -152,6 +154,8 @@ Error Compilation::runPasses(StringRef step,
   progress.begin(step);
   PassManager passes(&context);
   build(passes);
+  if (options.explain)
+    passes.addInstrumentation(countPasses(passCounts));
   if (succeeded(passes.run(*module)))
     return Error::success();
   internal = true;
@@ -339,6 +343,19 @@ Error Compilation::run() {
   done = finished(Emit::Fused, ".fused.mlir");
   if (!done || *done)
     return done.takeError();
+
+  if (options.explain) {
+    std::string counts = std::exchange(passCounts, "");
+    if (Error error = runPasses("kernels", [&](OpPassManager &pm) {
+          buildSelectionPipeline(pm, options.cpu->name, options.layout);
+        }))
+      return error;
+    if (Error error = checkLayout())
+      return error;
+    progress.end();
+    return writeFile(options.output.empty() ? "-" : output,
+                     explain(*module, *options.cpu, model.name, counts));
+  }
 
   registerConversions(context);
   if (Error error = runPasses("vector code", [&](OpPassManager &pm) {

@@ -235,6 +235,10 @@ static constexpr OptionRow kOptions[] = {
      "prefer kernels that read weights in this layout, for\n"
      "experiments (--print-targets lists them)",
      setLayout},
+    {"Diagnosis", "--explain", "", "",
+     "instead of a program, tell what was fused, which\n"
+     "kernels and layouts were chosen and what they cost",
+     setFlag<&DriverOptions::explain>},
     {"Diagnosis", "-v", "--verbose", "", "print steps, times and peak memory",
      setFlag<&DriverOptions::verbose>},
     {"Diagnosis", "-q", "--quiet", "",
@@ -326,7 +330,7 @@ bitnetc::parseOptions(llvm::ArrayRef<const char *> arguments) {
   if (program && !options.prefix.empty())
     return createStringError("--prefix is for --emit=obj: nobody links to the "
                              "symbols of a program");
-  if (options.output == "-" && options.emit >= Emit::Object)
+  if (options.output == "-" && options.emit >= Emit::Object && !options.explain)
     return createStringError("only text can be written to standard output");
   if (!options.cpu)
     if (Error error = setTarget(options, "native"))
@@ -359,7 +363,7 @@ a model.json.
   bitnetc models/bitnet-2b --emit=obj -o net.o
                                             # net.o, net.h, net.weights: link
                                             # it into a program of your own
-  bitnetc models/bitnet-2b --emit=fused     # see what was fused
+  bitnetc models/bitnet-2b --explain        # what was fused, and what is slow
 
 Beside models:
 

@@ -32,6 +32,7 @@ struct DriverOptions {
   mlir::bitnet::HeadScreenOptions headScreen;
   std::string layout; ///< Preferred; empty: as the table of kernels says.
   bool verbose = false, quiet = false, saveTemps = false;
+  bool explain = false; ///< Report instead of a program.
   // Each of these prints something and is all that is done.
   bool help = false, version = false, printTargets = false;
 };

@@ -28,12 +28,17 @@ void mlir::bitnet::buildFusePipeline(OpPassManager &pm,
   pm.addPass(createScreenHead(head));
 }
 
-void mlir::bitnet::buildVectorPipeline(OpPassManager &pm, StringRef target,
-                                       StringRef layout) {
+void mlir::bitnet::buildSelectionPipeline(OpPassManager &pm, StringRef target,
+                                          StringRef layout) {
   SelectKernelsOptions select;
   select.target = target.str();
   select.layout = layout.str();
   pm.addPass(createSelectKernels(select));
+}
+
+void mlir::bitnet::buildVectorPipeline(OpPassManager &pm, StringRef target,
+                                       StringRef layout) {
+  buildSelectionPipeline(pm, target, layout);
   pm.addPass(createPlanMemory());
   pm.addPass(createPlaceBarriers());
   pm.addPass(createLowerToVector());

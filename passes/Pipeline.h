@@ -20,6 +20,11 @@ struct HeadScreenOptions {
 /// Graph level -> fused level. Independent of the CPU.
 void buildFusePipeline(OpPassManager &pm, const HeadScreenOptions &screen = {});
 
+/// The first step of the next pipeline alone: kernels, layouts and places of
+/// weights.
+void buildSelectionPipeline(OpPassManager &pm, StringRef target,
+                            StringRef layout = "");
+
 /// Fused level -> vector level for a row of the CPU table: kernels, layouts,
 /// memory and barriers chosen, loops over vectors. Afterwards the records say
 /// how weights are to be packed. `layout`, if not empty, is preferred to what

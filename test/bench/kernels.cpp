@@ -194,7 +194,7 @@ void registerCases() {
       for (bool groups : {false, true}) {
         const Kernel *kernel = selectKernel(cpu, row.weight, row.input, groups);
         // Of each pair the row that this CPU gets, with groups if another.
-        if (kernel != &row || kernel == last || row.input == InputQuant::Int16)
+        if (kernel != &row || kernel == last)
           continue;
         last = kernel;
         for (int64_t tokens : {1, 4, 64})

@@ -1,6 +1,7 @@
 //===- KernelsTest.cpp - The kernel table ---------------------------------===//
 
 #include "targets/Kernels.h"
+#include "targets/Costs.h"
 #include "llvm/Support/raw_ostream.h"
 #include <gtest/gtest.h>
 #include <set>
@@ -88,4 +89,18 @@ TEST(Kernels, PrintTargetsNamesEveryRow) {
     EXPECT_NE(text.find(cpu.name.str()), std::string::npos);
   for (const Kernel &kernel : allKernels())
     EXPECT_NE(text.find(kernel.name.str()), std::string::npos);
+}
+
+TEST(Costs, EveryKernelIsMeasuredWhereItRuns) {
+  for (const Cpu &cpu : allCpus()) {
+    if (cpu.arch != "x86_64")
+      continue;
+    for (const Kernel &kernel : allKernels()) {
+      if (selectKernel(cpu, kernel.weight, kernel.input) != &kernel)
+        continue;
+      auto cycles = kernelCycles(kernel, cpu);
+      EXPECT_TRUE(cycles && *cycles > 0)
+          << kernel.name.str() << " on " << cpu.name.str();
+    }
+  }
 }
