@@ -47,7 +47,9 @@ public:
     }
     if (op.getResidual())
       residual = e.buffer(op.getResidual());
-    prefetchBytes = e.prefetchBytes;
+    // A step of bits takes few cycles: hardware keeps ahead of it by itself, and
+    // prefetches would only fill its queues (targets/README.md).
+    prefetchBytes = bits ? 0 : e.prefetchBytes;
     for (Attribute ref : op.getWeights()) {
       auto symbol = cast<SymbolRefAttr>(ref);
       WeightOp weight = e.weight(symbol);
