@@ -11,28 +11,59 @@ using namespace mlir::bitnet;
 namespace {
 struct Cost {
   llvm::StringLiteral kernel;
-  unsigned vectorBits;
+  llvm::StringLiteral cpu; ///< The row whose code was measured.
   double cycles;
 };
 } // namespace
 static constexpr Cost kCosts[] = {
-    {"trit5_vbmi", 512, 8.0},        {"trit2_vnni", 512, 4.9},
-    {"trit2_i16_vnni", 512, 8.4},    {"sign1_vnni", 512, 9.5},
-    {"sign1_i16_vnni", 512, 16.5},   {"u8_vnni", 512, 3.9},
-    {"u8_i8_vnni", 512, 3.9},        {"bit1_vpopcntdq", 512, 2.3},
-    {"trit2_generic", 256, 17},      {"trit2_i16_generic", 256, 20},
-    {"sign1_generic", 256, 21},      {"sign1_i16_generic", 256, 41},
-    {"u8_generic", 256, 10.7},       {"u8_i8_generic", 256, 6.6},
-    {"bit1_generic", 256, 5.6},      {"trit2_generic", 128, 30},
-    {"trit2_i16_generic", 128, 75},  {"sign1_generic", 128, 100},
-    {"sign1_i16_generic", 128, 210}, {"u8_generic", 128, 20.6},
-    {"u8_i8_generic", 128, 18},      {"bit1_generic", 128, 17.5},
+    {"trit5_vbmi", "znver4", 8.0},
+    {"trit2_vnni", "znver4", 4.9},
+    {"trit2_i16_vnni", "znver4", 8.4},
+    {"sign1_vnni", "znver4", 9.5},
+    {"sign1_i16_vnni", "znver4", 16.5},
+    {"u8_vnni", "znver4", 3.9},
+    {"u8_i8_vnni", "znver4", 3.9},
+    {"bit1_vpopcntdq", "znver4", 2.3},
+    {"trit2_generic", "x86-64-v2", 21.0},
+    {"trit2_i16_generic", "x86-64-v2", 44.2},
+    {"sign1_generic", "x86-64-v2", 50.4},
+    {"sign1_i16_generic", "x86-64-v2", 83.1},
+    {"u8_generic", "x86-64-v2", 20.9},
+    {"u8_i8_generic", "x86-64-v2", 12.8},
+    {"bit1_generic", "x86-64-v2", 11.7},
+    {"trit2_generic", "x86-64-v3", 9.4},
+    {"trit2_i16_generic", "x86-64-v3", 19.3},
+    {"sign1_generic", "x86-64-v3", 18.7},
+    {"sign1_i16_generic", "x86-64-v3", 37.5},
+    {"u8_generic", "x86-64-v3", 10.7},
+    {"u8_i8_generic", "x86-64-v3", 6.5},
+    {"bit1_generic", "x86-64-v3", 5.6},
+    {"trit2_generic", "skylake-avx512", 8.3},
+    {"trit2_i16_generic", "skylake-avx512", 17.2},
+    {"sign1_generic", "skylake-avx512", 17.6},
+    {"sign1_i16_generic", "skylake-avx512", 34.9},
+    {"u8_generic", "skylake-avx512", 10.7},
+    {"u8_i8_generic", "skylake-avx512", 5.9},
+    {"bit1_generic", "skylake-avx512", 5.5},
+    {"trit2_generic", "generic", 30},
+    {"trit2_i16_generic", "generic", 75},
+    {"sign1_generic", "generic", 100},
+    {"sign1_i16_generic", "generic", 210},
+    {"u8_generic", "generic", 20.6},
+    {"u8_i8_generic", "generic", 18},
+    {"bit1_generic", "generic", 17.5},
 };
 
 std::optional<double> mlir::bitnet::kernelCycles(const Kernel &kernel,
                                                  const Cpu &cpu) {
-  for (const Cost &cost : kCosts)
-    if (cost.kernel == kernel.name && cost.vectorBits == cpu.vectorBits)
+  std::optional<double> similar;
+  for (const Cost &cost : kCosts) {
+    if (cost.kernel != kernel.name)
+      continue;
+    if (cost.cpu == cpu.name)
       return cost.cycles;
-  return std::nullopt;
+    if (lookupCpu(cost.cpu)->vectorBits == cpu.vectorBits)
+      similar = cost.cycles;
+  }
+  return similar;
 }

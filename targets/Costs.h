@@ -17,7 +17,8 @@ namespace mlir::bitnet {
 constexpr double kMemoryCycles = 64 / (28 / 3.7);
 
 /// Cycles that `kernel` takes for 64 bytes of weights in the cache and one
-/// token, with the vectors of `cpu`; nothing if it was not measured.
+/// token, in the code for `cpu` or another with vectors of that size; nothing
+/// if it was not measured.
 std::optional<double> kernelCycles(const Kernel &kernel, const Cpu &cpu);
 
 } // namespace mlir::bitnet

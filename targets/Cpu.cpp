@@ -24,6 +24,14 @@ static constexpr StringLiteral kSSE2[] = {"sse2"};
 static constexpr StringLiteral kAVX2[] = {"sse2",   "ssse3", "sse4.1", "sse4.2",
                                           "popcnt", "avx",   "avx2",   "fma",
                                           "f16c",   "bmi2"};
+static constexpr StringLiteral kSSE42[] = {"sse2", "ssse3", "sse4.1", "sse4.2",
+                                           "popcnt"};
+static constexpr StringLiteral kAVXVNNI[] = {
+    "sse2", "ssse3", "sse4.1", "sse4.2", "popcnt", "avx",
+    "avx2", "fma",   "f16c",   "bmi2",   "avxvnni"};
+static constexpr StringLiteral kAVX512BW[] = {
+    "sse2", "ssse3", "sse4.1", "sse4.2",  "popcnt",   "avx",      "avx2",
+    "fma",  "f16c",  "bmi2",   "avx512f", "avx512bw", "avx512dq", "avx512vl"};
 static constexpr StringLiteral kAVX512[] = {"sse2",
                                             "ssse3",
                                             "sse4.1",
@@ -45,14 +53,28 @@ static constexpr StringLiteral kAVX512[] = {"sse2",
 
 static constexpr StringLiteral kLinuxX86 = "x86_64-unknown-linux-gnu";
 
-// From the poorest to the richest: nativeCpu takes the last that fits.
+// From the poorest to the richest: nativeCpu takes the last that fits. Neither
+// of alderlake and skylake-avx512 has all that the other has.
 static constexpr Cpu kCpus[] = {
     {"generic", "x86_64", kLinuxX86, "x86-64", "generic", kSSE2, 128, 16,
      32 << 10, 256 << 10, 0, "any x86-64 processor"},
+    {"x86-64-v2", "x86_64", kLinuxX86, "x86-64", "nehalem", kSSE42, 128, 16,
+     32 << 10, 256 << 10, 0,
+     "SSE4.2: Intel since Nehalem, AMD since Bulldozer"},
     {"x86-64-v3", "x86_64", kLinuxX86, "x86-64", "haswell", kAVX2, 256, 16,
      32 << 10, 256 << 10, 4096, "AVX2: Intel since Haswell, AMD since Zen"},
+    {"alderlake", "x86_64", kLinuxX86, "x86-64", "alderlake", kAVXVNNI, 256, 16,
+     32 << 10, 1280 << 10, 4096, "AVX2 with VNNI: Intel's since Alder Lake"},
+    {"skylake-avx512", "x86_64", kLinuxX86, "x86-64", "skylake-avx512",
+     kAVX512BW, 512, 32, 32 << 10, 1 << 20, 4096,
+     "AVX-512 without VNNI, tuned for Intel Skylake servers"},
+    {"icelake-server", "x86_64", kLinuxX86, "x86-64", "icelake-server", kAVX512,
+     512, 32, 48 << 10, 1280 << 10, 4096,
+     "AVX-512 with VNNI, tuned for Intel Ice Lake servers"},
     {"znver4", "x86_64", kLinuxX86, "x86-64", "znver4", kAVX512, 512, 32,
      32 << 10, 1 << 20, 4096, "AVX-512 with VNNI, tuned for AMD Zen 4"},
+    {"znver5", "x86_64", kLinuxX86, "x86-64", "znver5", kAVX512, 512, 32,
+     48 << 10, 1 << 20, 4096, "AVX-512 with VNNI, tuned for AMD Zen 5"},
     {"sapphirerapids", "x86_64", kLinuxX86, "x86-64", "sapphirerapids", kAVX512,
      512, 32, 48 << 10, 2 << 20, 4096,
      "AVX-512 with VNNI, tuned for Intel Sapphire Rapids"},

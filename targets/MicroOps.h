@@ -18,8 +18,8 @@ class DialectRegistry;
 
 namespace mlir::bitnet {
 
-/// Patterns for bitnet.dot_u8i8, unpack_trit5, extend_f16 and truncate_f16: those of the
-/// CPU's instruction set before the generic ones.
+/// Patterns for bitnet.dot_u8i8, unpack_trit5, extend_f16 and truncate_f16:
+/// those of the CPU's instruction set before the generic ones.
 void populateMicroOpPatterns(const Cpu &cpu, RewritePatternSet &patterns);
 
 /// The dialects that the patterns may produce.

@@ -1,10 +1,9 @@
 //===- MicroOps.cpp - Micro-ops on x86 ------------------------------------===//
 //
-// One instruction each: vpdpbusd (AVX-512 VNNI), vcvtph2ps and vcvtps2ph
-// (F16C); two for small codes on AVX2 (vpmaddubsw, vpmaddwd); seven for five
-// times 64 trits (vpermb, AVX-512 VBMI). The 16-bit
-// multiply-add of SSE2, and of AVX2 for full bytes, needs no pattern here: LLVM
-// finds it in the generic form.
+// One instruction each: vpdpbusd (VNNI), vcvtph2ps and vcvtps2ph (F16C); two
+// for small codes (pmaddubsw and pmaddwd, since SSSE3); seven for five times 64
+// trits (vpermb, AVX-512 VBMI). The 16-bit multiply-add for full bytes needs no
+// pattern here: LLVM finds it in the generic form.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,17 +18,65 @@ using namespace mlir::bitnet;
 
 namespace {
 
-struct DotVNNI : OpRewritePattern<DotU8I8Op> {
-  using OpRewritePattern::OpRewritePattern;
+/// The 64 bytes of a dot product in parts of one register each.
+struct DotParts : OpRewritePattern<DotU8I8Op> {
+  DotParts(MLIRContext *context, PatternBenefit benefit, int64_t bits)
+      : OpRewritePattern(context, benefit), bytes(bits / 8) {}
+
+protected:
+  /// dot(acc, a, b) of each part of `bytes` bytes and as many i32 lanes / 4.
+  void
+  replaceByParts(DotU8I8Op op, PatternRewriter &rewriter,
+                 function_ref<Value(Value acc, Value a, Value b)> dot) const {
+    Location loc = op.getLoc();
+    auto part = [&](Value v, int64_t i, int64_t size) -> Value {
+      return size == cast<VectorType>(v.getType()).getDimSize(0)
+                 ? v
+                 : vector::ExtractStridedSliceOp::create(
+                       rewriter, loc, v, ArrayRef<int64_t>{i * size},
+                       ArrayRef<int64_t>{size}, ArrayRef<int64_t>{1})
+                       .getResult();
+    };
+    SmallVector<Value> sums;
+    for (int64_t i = 0; i < 64 / bytes; ++i)
+      sums.push_back(dot(part(op.getAcc(), i, bytes / 4),
+                         part(op.getA(), i, bytes), part(op.getB(), i, bytes)));
+    // Neighbours are joined until one is left.
+    while (sums.size() > 1) {
+      SmallVector<Value> pairs;
+      for (size_t i = 0; i < sums.size(); i += 2) {
+        int64_t lanes = cast<VectorType>(sums[i].getType()).getDimSize(0);
+        pairs.push_back(vector::ShuffleOp::create(
+            rewriter, loc, sums[i], sums[i + 1],
+            llvm::to_vector(llvm::seq<int64_t>(2 * lanes))));
+      }
+      sums = pairs;
+    }
+    rewriter.replaceOp(op, sums[0]);
+  }
+
+  Value call(DotU8I8Op op, PatternRewriter &rewriter, Type type, StringRef name,
+             ValueRange operands) const {
+    return LLVM::CallIntrinsicOp::create(rewriter, op.getLoc(), type,
+                                         rewriter.getStringAttr(name), operands)
+        .getResult(0);
+  }
+
+  int64_t bytes;
+};
+
+/// One vpdpbusd a part. It wraps like the addition of the generic form: not the
+/// saturating vpdpbusds.
+template <int64_t Bits> struct DotVNNI : DotParts {
+  DotVNNI(MLIRContext *context, PatternBenefit benefit)
+      : DotParts(context, benefit, Bits) {}
 
   LogicalResult matchAndRewrite(DotU8I8Op op,
                                 PatternRewriter &rewriter) const override {
-    // It wraps like the addition of the generic form: not the saturating
-    // vpdpbusds.
-    rewriter.replaceOpWithNewOp<LLVM::CallIntrinsicOp>(
-        op, op.getType(),
-        rewriter.getStringAttr("llvm.x86.avx512.vpdpbusd.512"),
-        ValueRange{op.getAcc(), op.getA(), op.getB()});
+    std::string name = "llvm.x86.avx512.vpdpbusd." + std::to_string(Bits);
+    replaceByParts(op, rewriter, [&](Value acc, Value a, Value b) {
+      return call(op, rewriter, acc.getType(), name, {acc, a, b});
+    });
     return success();
   }
 };
@@ -37,41 +84,32 @@ struct DotVNNI : OpRewritePattern<DotU8I8Op> {
 /// Codes up to 128: products are added in pairs to 16 bits, which is exact (128
 /// times -128 twice is -32768), and pairs of those to 32.
 ///
-///   vpmaddubsw  a, b     32 bytes -> 16 x i16
-///   vpmaddwd    ., 1     16 x i16 ->  8 x i32
-struct DotAVX2 : OpRewritePattern<DotU8I8Op> {
-  using OpRewritePattern::OpRewritePattern;
+///   pmaddubsw  a, b     2n bytes -> n x i16
+///   pmaddwd    ., 1     n x i16  -> n/2 x i32
+template <int64_t Bits> struct DotMaddubs : DotParts {
+  DotMaddubs(MLIRContext *context, PatternBenefit benefit)
+      : DotParts(context, benefit, Bits) {}
 
   LogicalResult matchAndRewrite(DotU8I8Op op,
                                 PatternRewriter &rewriter) const override {
     if (op.getBound() > 128)
       return failure();
-    Location loc = op.getLoc();
-    auto i16x16 = VectorType::get({16}, rewriter.getI16Type());
-    auto i32x8 = VectorType::get({8}, rewriter.getI32Type());
+    constexpr StringLiteral bytePairs =
+        Bits == 512   ? StringLiteral("llvm.x86.avx512.pmaddubs.w.512")
+        : Bits == 256 ? StringLiteral("llvm.x86.avx2.pmadd.ub.sw")
+                      : StringLiteral("llvm.x86.ssse3.pmadd.ub.sw.128");
+    constexpr StringLiteral wordPairs =
+        Bits == 512   ? StringLiteral("llvm.x86.avx512.pmaddw.d.512")
+        : Bits == 256 ? StringLiteral("llvm.x86.avx2.pmadd.wd")
+                      : StringLiteral("llvm.x86.sse2.pmadd.wd");
+    auto words = VectorType::get({Bits / 16}, rewriter.getI16Type());
     Value ones = arith::ConstantOp::create(
-        rewriter, loc, DenseElementsAttr::get(i16x16, int16_t(1)));
-    Value halves[2];
-    for (int64_t h = 0; h < 2; ++h) {
-      auto half = [&](Value v) -> Value {
-        return vector::ExtractStridedSliceOp::create(
-            rewriter, loc, v, ArrayRef<int64_t>{h * 32}, ArrayRef<int64_t>{32},
-            ArrayRef<int64_t>{1});
-      };
-      auto call = [&](Type type, const char *name, Value x, Value y) -> Value {
-        return LLVM::CallIntrinsicOp::create(rewriter, loc, type,
-                                             rewriter.getStringAttr(name),
-                                             ValueRange{x, y})
-            .getResult(0);
-      };
-      Value pairs = call(i16x16, "llvm.x86.avx2.pmadd.ub.sw", half(op.getA()),
-                         half(op.getB()));
-      halves[h] = call(i32x8, "llvm.x86.avx2.pmadd.wd", pairs, ones);
-    }
-    SmallVector<int64_t> both = llvm::to_vector(llvm::seq<int64_t>(16));
-    Value sums =
-        vector::ShuffleOp::create(rewriter, loc, halves[0], halves[1], both);
-    rewriter.replaceOpWithNewOp<arith::AddIOp>(op, op.getAcc(), sums);
+        rewriter, op.getLoc(), DenseElementsAttr::get(words, int16_t(1)));
+    replaceByParts(op, rewriter, [&](Value acc, Value a, Value b) -> Value {
+      Value pairs = call(op, rewriter, words, bytePairs, {a, b});
+      Value sums = call(op, rewriter, acc.getType(), wordPairs, {pairs, ones});
+      return arith::AddIOp::create(rewriter, op.getLoc(), acc, sums);
+    });
     return success();
   }
 };
@@ -187,8 +225,11 @@ void add(RewritePatternSet &patterns, PatternBenefit benefit) {
 } // namespace
 
 static constexpr Row kRows[] = {
-    {"avx2", add<DotAVX2>},
-    {"avx512vnni", add<DotVNNI>},
+    {"ssse3", add<DotMaddubs<128>>},
+    {"avx2", add<DotMaddubs<256>>},
+    {"avxvnni", add<DotVNNI<256>>},
+    {"avx512bw", add<DotMaddubs<512>>},
+    {"avx512vnni", add<DotVNNI<512>>},
     {"avx512vbmi", add<UnpackTrit5VBMI>},
     {"f16c", add<ExtendF16C, TruncateF16C>},
 };

@@ -31,11 +31,16 @@ TEST(Cpu, EveryFeatureHasABitInTheABI) {
           << cpu.name.str() << ": " << feature.str();
 }
 
-TEST(Cpu, RicherRowsContainPoorerOnes) {
-  for (size_t i = 1; i < allCpus().size(); ++i)
-    if (allCpus()[i].arch == allCpus()[i - 1].arch)
-      EXPECT_TRUE(allCpus()[i].hasFeatures(allCpus()[i - 1].features))
-          << allCpus()[i].name.str();
+// The last row that fits is taken, so none may be poorer than one before it.
+TEST(Cpu, RowsGetRicher) {
+  for (const Cpu &later : allCpus())
+    for (const Cpu &cpu : allCpus()) {
+      if (&cpu == &later)
+        break;
+      if (cpu.arch == later.arch && cpu.hasFeatures(later.features))
+        EXPECT_TRUE(later.hasFeatures(cpu.features))
+            << later.name.str() << " after " << cpu.name.str();
+    }
 }
 
 TEST(Cpu, FeatureString) {
@@ -68,6 +73,14 @@ TEST(Cpu, ChoosesByNameThenByFeatures) {
       // A virtual machine that hides AVX-512.
       {"znver4", "x86-64-v3", "x86-64-v3",
        "host 'znver4' lacks features of its name; chose x86-64-v3 by its "
+       "features"},
+      {"westmere", "x86-64-v2", "x86-64-v2",
+       "host 'westmere' is not in the table; chose x86-64-v2 by its features"},
+      {"raptorlake", "alderlake", "alderlake",
+       "host 'raptorlake' is not in the table; chose alderlake by its "
+       "features"},
+      {"cascadelake", "skylake-avx512", "skylake-avx512",
+       "host 'cascadelake' is not in the table; chose skylake-avx512 by its "
        "features"},
       {"k8", "generic", "generic",
        "host 'k8' is not in the table; chose generic by its features"},

@@ -64,10 +64,12 @@ TEST(DriverOptions, MistakesAreExplained) {
       {{"m", "--frobnicate"}, "unknown option '--frobnicate'"},
       {{"m", "-x"}, "unknown option '-x'"},
       {{"m", "--emit=asn"}, "cannot emit 'asn'; did you mean 'asm'?"},
-      {{"m", "--target=znver5"},
-       "unknown target 'znver5'; did you mean 'znver4'?"},
+      {{"m", "--target=znver6"},
+       "unknown target 'znver6'; did you mean 'znver4'?"},
       {{"m", "--target=pentium"},
-       "unknown target 'pentium'; known: native, generic, x86-64-v3, znver4, "
+       "unknown target 'pentium'; known: native, generic, x86-64-v2, "
+       "x86-64-v3, "
+       "alderlake, skylake-avx512, icelake-server, znver4, znver5, "
        "sapphirerapids"},
       {{"m", "-o"}, "option '-o' needs a value: -o FILE"},
       {{"m", "--output="}, "the output's name is empty"},

@@ -77,8 +77,13 @@ static std::string body(StringRef assembly, StringRef function) {
 TEST(Object, DotIsTheInstructionOfTheRow) {
   const std::pair<const char *, const char *> rows[] = {
       {"generic", "[ \t]pmaddwd"},
+      {"x86-64-v2", "[ \t]pmaddwd"},
       {"x86-64-v3", "vpmaddwd.*%ymm"},
+      {"alderlake", "vpdpbusd.*%ymm"},
+      {"skylake-avx512", "vpmaddwd.*%zmm"},
+      {"icelake-server", "vpdpbusd.*%zmm"},
       {"znver4", "vpdpbusd.*%zmm"},
+      {"znver5", "vpdpbusd.*%zmm"},
       {"sapphirerapids", "vpdpbusd.*%zmm"},
   };
   for (auto [name, pattern] : rows) {
