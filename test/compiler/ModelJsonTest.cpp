@@ -463,7 +463,7 @@ TEST_F(ModelJson, Llama3Scaling) {
 }
 
 TEST(Examples, ImportAsTheyAre) {
-  for (const char *name : {"story-ternary", "story-w1a1"}) {
+  for (const char *name : {"story-ternary", "story-w1a1", "story-w1a1-plain"}) {
     Model m = valueOf(
         importModel(std::string(BITNETC_SOURCE_DIR "/examples/") + name));
     EXPECT_EQ(m.name, name);

@@ -287,7 +287,7 @@ TEST(Schema, JudgesLikeTheReader) {
 
 TEST(Schema, AcceptsTheExamples) {
   const Json schema = loadSchema();
-  for (const char *name : {"story-ternary", "story-w1a1"}) {
+  for (const char *name : {"story-ternary", "story-w1a1", "story-w1a1-plain"}) {
     std::ifstream file(std::string(BITNETC_SOURCE_DIR "/examples/") + name +
                        "/model.json");
     EXPECT_TRUE(valid(schema, Json::parse(file))) << name;
