@@ -127,6 +127,10 @@ public:
     if (q.packing == Packing::Mlx) {
       auto isU32 = [](const TensorRef &t) { return t.dtype == DType::U32; };
       int64_t bits = q.weight == WeightQuant::Binary ? 1 : 2;
+      if (l.cols * bits % 32)
+        return fileError(model.path, "\"mlx\" packing needs a multiple of " +
+                                         Twine(32 / bits) + " columns, " +
+                                         name + " has " + Twine(l.cols));
       if (Error error =
               check(weight, "U32", isU32, {{l.rows, l.cols * bits / 32}}))
         return error;

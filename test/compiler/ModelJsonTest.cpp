@@ -261,6 +261,15 @@ TEST_F(ModelJson, CentredMasterWeights) {
   EXPECT_TRUE(valueOf(import()).quant.centred);
 }
 
+TEST_F(ModelJson, MlxRowsAreWholeWords) {
+  json["quantization"] = {{"weight", "binary"},     {"activation", "int16"},
+                          {"scale", "group"},       {"group_size", 8},
+                          {"scale_op", "multiply"}, {"packing", "mlx"}};
+  refuse({"\"mlx\"", "multiple of 32 columns", "q_proj has 16"});
+  json["quantization"]["weight"] = "ternary";
+  refuse({"q_proj.weight", "U32", "[16, 1]"});
+}
+
 TEST_F(ModelJson, LeftoverTensors) {
   tensors.push_back(floatTensor("lm_head.weight", {8, 16}));
   std::string table = "model.layers.0.self_attn.rotary_emb.inv_freq";
