@@ -145,7 +145,7 @@ Error TensorWriter::plan() {
     skipped.insert(name + ".weight_scale");
     std::vector<int64_t> shape = {(source->rows + 3) / 4, source->cols};
     if (q.weight == WeightQuant::Binary)
-      shape = {source->rows, source->cols / 8};
+      shape = {source->rows, (source->cols + 7) / 8};
     entries.push_back({name + ".weight", Entry::Matrix, DType::U8, shape});
     shape = {1};
     if (q.scale == ScaleKind::Row)

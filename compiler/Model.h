@@ -64,7 +64,7 @@ enum class KVForm { F16, I8, B1 };
 enum class ScaleOp { Multiply, Divide };
 /// How weight values lie in the file.
 ///   HF2Bit  U8 [N/4, K], row i*N/4 + r in bits 2i of byte [r][c], code w + 1
-///   Bits    U8 [N, K/8], bit c%8 of byte [n][c/8] set for +1
+///   Bits    U8 [N, ceil(K/8)], bit c%8 of byte [n][c/8] set for +1
 ///   Master  float [N, K], quantised at compile time (absmean or sign)
 ///   Exact   float [N, K] whose groups hold nothing but -s, 0 and s already
 ///   Mlx     U32 [N, K bits/32], lowest bits first, 1 bit (binary) or 2

@@ -68,17 +68,20 @@ namespace {
 
 Error verifySizes(const Model &m) {
   auto error = [&](const Twine &message) { return fileError(m.path, message); };
+  // A gate's codes that count from its row's minimum would make something of
+  // the zeros that fill up the last 16 columns. Otherwise packed columns go by
+  // fours.
   struct Tiled {
     StringRef field;
-    int64_t value;
+    int64_t value, unit;
   };
-  const Tiled tiled[] = {{"head_dim", m.headDim},
-                         {"hidden_size", m.hiddenSize},
-                         {"intermediate_size", m.intermediateSize}};
+  const Tiled tiled[] = {{"head_dim", m.headDim, 16},
+                         {"hidden_size", m.hiddenSize, m.shiftedGate ? 16 : 4},
+                         {"intermediate_size", m.intermediateSize, 4}};
   for (const Tiled &t : tiled)
-    if (t.value <= 0 || t.value % 16)
-      return error(t.field + " must be a positive multiple of 16, found " +
-                   Twine(t.value));
+    if (t.value <= 0 || t.value % t.unit)
+      return error(t.field + " must be a positive multiple of " +
+                   Twine(t.unit) + ", found " + Twine(t.value));
   if (m.numKVHeads <= 0 || m.numHeads % m.numKVHeads)
     return error("num_attention_heads (" + Twine(m.numHeads) +
                  ") must be a multiple of num_key_value_heads (" +
@@ -149,9 +152,10 @@ public:
     }
     auto isU8 = [](const TensorRef &t) { return t.dtype == DType::U8; };
     bool bits = q.packing == Packing::Bits;
-    if (Error error = check(
-            weight, "U8", isU8,
-            {{bits ? l.rows : (l.rows + 3) / 4, bits ? l.cols / 8 : l.cols}}))
+    if (Error error =
+            check(weight, "U8", isU8,
+                  bits ? std::vector<int64_t>{l.rows, (l.cols + 7) / 8}
+                       : std::vector<int64_t>{(l.rows + 3) / 4, l.cols}))
       return error;
     std::vector<std::vector<int64_t>> scale = {{1}, {}};
     if (q.scale == ScaleKind::Row)

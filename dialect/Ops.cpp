@@ -42,20 +42,8 @@ static LogicalResult checkVector(Operation *op, SymbolRefAttr ref, int64_t size,
   return success();
 }
 
-/// What subtracts something from every element would do so to the zeros that
-/// pad a row to whole vectors.
-static LogicalResult checkWholeVectors(Operation *op, int64_t size,
-                                       StringRef what) {
-  if (size % 16 == 0)
-    return success();
-  return op->emitOpError() << what << " rows must be a multiple of 16, are "
-                           << size;
-}
-
 /// Gain, bias and width of a norm, alone or in a fused operation.
 template <typename OpTy> static LogicalResult checkNorm(OpTy op, int64_t size) {
-  if (op.getCentred() && failed(checkWholeVectors(op, size, "centred")))
-    return failure();
   if (op.getGain() && failed(checkVector(op, *op.getGain(), size, "gain")))
     return failure();
   return op.getBias() ? checkVector(op, *op.getBias(), size, "bias")
@@ -302,10 +290,12 @@ template <typename OpTy> static LogicalResult checkRange(OpTy op) {
   if (groupsOf(op.getScale().getType()) > 1)
     return op.emitOpError()
            << "range " << stringifyEnum(op.getRange()) << " is for whole rows";
-  return op.getRange() == CodeRange::Shifted128
-             ? checkWholeVectors(op, lastDim(op.getInput().getType()),
-                                 "shifted")
-             : success();
+  // The minimum would be subtracted from what pads a row to whole vectors too.
+  int64_t size = lastDim(op.getInput().getType());
+  if (op.getRange() == CodeRange::Shifted128 && size % 16)
+    return op.emitOpError("shifted rows must be a multiple of 16, are ")
+           << size;
+  return success();
 }
 
 /// ?xceil(K/64) words for K bits.

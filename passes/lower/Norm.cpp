@@ -26,7 +26,10 @@ static Value rootScale(Emitter &e, Value sum, int64_t count, float eps) {
 
 namespace {
 /// Reads 16 columns of a row of the input, normalised if the operation has a
-/// norm. `columns` is the true width, pads beyond it are zero.
+/// norm. `columns` is the true width; what lies beyond it reads as zero.
+/// Buffers are padded with zeros, but a mean is subtracted from these too, and
+/// a scale that is infinite makes NaN of them, which no sum of the row may
+/// meet.
 class RowReader {
 public:
   RowReader(Emitter &e, Value input)
@@ -69,7 +72,9 @@ public:
     x = e.fmul(x, scale);
     if (gain)
       x = e.fmul(x, e.load(e.f32x16(), gain, column));
-    return bias ? e.fadd(x, e.load(e.f32x16(), bias, column)) : x;
+    if (bias)
+      x = e.fadd(x, e.load(e.f32x16(), bias, column));
+    return inside(x, column);
   }
 
   int64_t width() const { return columns; }
@@ -77,7 +82,16 @@ public:
 private:
   Value load(Value t, Value column) {
     Value x = e.load(e.f32x16(), in, {t, column});
-    return mean ? e.fsub(x, mean) : x;
+    return inside(mean ? e.fsub(x, mean) : x, column);
+  }
+  /// x, zero beyond the row's width.
+  Value inside(Value x, Value column) {
+    if (columns % 16 == 0)
+      return x;
+    Value mask = vector::CreateMaskOp::create(
+        e.b, e.loc, VectorType::get(16, e.b.getI1Type()),
+        e.sub(e.index(columns), column));
+    return arith::SelectOp::create(e.b, e.loc, mask, x, e.splat(0.0f));
   }
   Value sum(Value t, function_ref<Value(Value)> term) {
     Value lanes = e.loop(e.index(0), e.index(llvm::alignTo(columns, 16)), 16,

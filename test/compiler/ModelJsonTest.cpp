@@ -261,6 +261,13 @@ TEST_F(ModelJson, CentredMasterWeights) {
   EXPECT_TRUE(valueOf(import()).quant.centred);
 }
 
+TEST_F(ModelJson, ShiftedGateNeedsWholeVectors) {
+  json["hidden_size"] = 20;
+  refuse({"model.embed_tokens.weight", "[8, 20]"});
+  json["quantization"]["shifted_gate"] = true;
+  refuse({"hidden_size", "multiple of 16", "found 20"});
+}
+
 TEST_F(ModelJson, MlxRowsAreWholeWords) {
   json["quantization"] = {{"weight", "binary"},     {"activation", "int16"},
                           {"scale", "group"},       {"group_size", 8},
@@ -310,8 +317,8 @@ const BadDocument badDocuments[] = {
     {"/hidden_size", "-16", {"\"hidden_size\"", "found -16"}},
     {"/hidden_size", "16.5", {"\"hidden_size\"", "found 16.5"}},
     {"/hidden_size", "131073", {"\"hidden_size\"", "to 131072"}},
-    {"/hidden_size", "24", {"hidden_size", "multiple of 16", "24"}},
-    {"/intermediate_size", "40", {"intermediate_size", "multiple of 16", "40"}},
+    {"/hidden_size", "26", {"hidden_size", "multiple of 4", "26"}},
+    {"/intermediate_size", "42", {"intermediate_size", "multiple of 4", "42"}},
     {"/head_dim", "24", {"head_dim", "multiple of 16", "24"}},
     {"/head_dim", "null", {"\"head_dim\"", "found null"}},
     {"/num_hidden_layers", "true", {"\"num_hidden_layers\"", "found true"}},

@@ -162,7 +162,7 @@ const Change changes[] = {
     {"/vocab_size", "4194305"},
     {"/vocab_size", "8.5"},
     {"/vocab_size", "8.0"},
-    {"/hidden_size", "24"},
+    {"/hidden_size", "26"},
     {"/hidden_size", "131088"},
     {"/intermediate_size", "524304"},
     {"/intermediate_size", "null"},

@@ -637,14 +637,6 @@ func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
 
 // -----
 
-func.func @f(%x: tensor<?x70xf32>) -> tensor<?x70xf32> {
-  // expected-error @+1 {{centred rows must be a multiple of 16, are 70}}
-  %0 = bitnet.rms_norm %x centred eps 1.0e-5 : tensor<?x70xf32>
-  return %0 : tensor<?x70xf32>
-}
-
-// -----
-
 func.func @f(%x: tensor<?x70xf32>) -> tensor<?x1x70xi8> {
   // expected-error @+1 {{shifted rows must be a multiple of 16, are 70}}
   %q, %s, %sum = bitnet.quantize %x range shifted128 : tensor<?x70xf32> -> tensor<?x1x70xi8>, tensor<?xf32>, tensor<?x1xi32>
