@@ -68,9 +68,9 @@ Expected<std::string> findRuntime(StringRef arch, StringRef argv0) {
   if (sys::fs::exists(file))
     return file.str().str();
   return linkError("no runtime for " + arch + ": " + file +
-                   " does not exist (set BITNETC_RUNTIME_DIR to the folder "
+                   " does not exist; set BITNETC_RUNTIME_DIR to the folder "
                    "that holds " +
-                   arch + "/runtime.o)");
+                   arch + "/runtime.o, or make an object with --emit=obj");
 }
 
 Error linkStatic(ArrayRef<std::string> inputs, StringRef program) {

@@ -125,10 +125,13 @@ std::string missingFeatures(const bitnet_model &model, uint64_t features) {
   std::string names = listCpuFeatures(missing);
   if (names.empty())
     names = "a feature unknown to this runtime";
+  // The row of the CPU table that asks for nothing beyond the architecture.
+  const char *baseline =
+      model.arch == BITNET_ARCH_AARCH64 ? "arm64" : "generic";
   return std::string("this program was compiled for ") + model.target +
          " and needs " + names +
-         ", which this CPU lacks; compile it with --target=generic, or with "
-         "--target=native on this machine";
+         ", which this CPU lacks; compile it with --target=" + baseline +
+         ", or with --target=native on this machine";
 }
 
 } // namespace bitnet

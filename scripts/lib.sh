@@ -13,6 +13,10 @@ build_packages="cmake ninja-build ccache git ca-certificates
 test_packages="libgtest-dev libbenchmark-dev libeigen3-dev python3 python3-jinja2 python3-numpy
   python3-sentencepiece qemu-user-static libclang-rt-22-dev clang-format-22"
 
+# What programs for other architectures are built from (runtime/CrossBundle.cmake).
+cross_packages="binutils-aarch64-linux-gnu libstdc++-12-dev-arm64-cross
+  libpcre2-dev:arm64"
+
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 
 # install PACKAGE...: only what is missing, so that a second run does nothing.
@@ -35,6 +39,18 @@ install() {
   $sudo apt-get update -qq
   $sudo env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# cross: cross_packages, on x86-64. Without them the compiler makes only objects
+# for other architectures, and tests of such programs are skipped.
+cross() {
+  [ "$(dpkg --print-architecture)" = amd64 ] || return 0
+  local sudo=
+  [ "$(id -u)" -eq 0 ] || sudo=sudo
+  (dpkg --print-foreign-architectures | grep -qx arm64 ||
+    $sudo dpkg --add-architecture arm64
+  install $cross_packages) ||
+    say "no packages for cross compiling: programs for Arm are not tested"
 }
 
 # references: npm's packages that test/reference compares with, into

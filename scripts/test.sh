@@ -7,6 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$repo"
 
 install $build_packages $test_packages
+cross
 references
 build release ON
 say "testing (release)"

@@ -56,6 +56,8 @@ static constexpr Cost kCosts[] = {
 
 std::optional<double> mlir::bitnet::kernelCycles(const Kernel &kernel,
                                                  const Cpu &cpu) {
+  if (cpu.arch != "x86_64")
+    return std::nullopt;
   std::optional<double> similar;
   for (const Cost &cost : kCosts) {
     if (cost.kernel != kernel.name)

@@ -51,7 +51,11 @@ static constexpr StringLiteral kAVX512[] = {"sse2",
                                             "avx512vpopcntdq",
                                             "avx512bitalg"};
 
+static constexpr StringLiteral kNeon[] = {"neon"};
+static constexpr StringLiteral kDotprod[] = {"neon", "dotprod"};
+
 static constexpr StringLiteral kLinuxX86 = "x86_64-unknown-linux-gnu";
+static constexpr StringLiteral kLinuxArm = "aarch64-unknown-linux-gnu";
 
 // From the poorest to the richest: nativeCpu takes the last that fits. Neither
 // of alderlake and skylake-avx512 has all that the other has.
@@ -78,6 +82,14 @@ static constexpr Cpu kCpus[] = {
     {"sapphirerapids", "x86_64", kLinuxX86, "x86-64", "sapphirerapids", kAVX512,
      512, 32, 48 << 10, 2 << 20, 4096,
      "AVX-512 with VNNI, tuned for Intel Sapphire Rapids"},
+    {"arm64", "aarch64", kLinuxArm, "generic", "generic", kNeon, 128, 32,
+     32 << 10, 512 << 10, 0, "any 64-bit Arm processor"},
+    {"cortex-a72", "aarch64", kLinuxArm, "generic", "cortex-a72", kNeon, 128,
+     32, 32 << 10, 512 << 10, 0, "Raspberry Pi 4"},
+    {"cortex-a76", "aarch64", kLinuxArm, "generic", "cortex-a76", kDotprod, 128,
+     32, 64 << 10, 512 << 10, 0, "sdot: Raspberry Pi 5"},
+    {"neoverse-n1", "aarch64", kLinuxArm, "generic", "neoverse-n1", kDotprod,
+     128, 32, 64 << 10, 1 << 20, 0, "sdot: Graviton 2, Ampere Altra"},
 };
 
 //===----------------------------------------------------------------------===//

@@ -20,8 +20,17 @@ static void initializeX86() {
   LLVMInitializeX86AsmParser();
 }
 
+static void initializeAArch64() {
+  LLVMInitializeAArch64TargetInfo();
+  LLVMInitializeAArch64Target();
+  LLVMInitializeAArch64TargetMC();
+  LLVMInitializeAArch64AsmPrinter();
+  LLVMInitializeAArch64AsmParser();
+}
+
 static constexpr Isa kIsas[] = {
     {"x86_64", populateX86MicroOps, initializeX86},
+    {"aarch64", populateAArch64MicroOps, initializeAArch64},
 };
 
 const Isa &mlir::bitnet::getIsa(const Cpu &cpu) {

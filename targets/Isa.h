@@ -26,6 +26,7 @@ constexpr unsigned kIsaBenefit = 2;
 
 void populateGenericMicroOps(RewritePatternSet &patterns);
 void populateX86MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
+void populateAArch64MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
 
 } // namespace mlir::bitnet
 

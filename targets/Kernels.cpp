@@ -90,14 +90,10 @@ const Kernel *mlir::bitnet::selectKernel(const Cpu &cpu, WeightQuant weight,
   return first;
 }
 
-void mlir::bitnet::printTargets(llvm::raw_ostream &os) {
-  os << "Targets (--target=NAME; 'native' picks the one for this machine)\n\n";
-  for (const Cpu &cpu : allCpus())
-    os << llvm::formatv("  {0,-16}{1,-8}{2,4}-bit vectors  {3}\n", cpu.name,
-                        cpu.arch, cpu.vectorBits, cpu.description);
-
-  os << "\nKernels by weight and input\n\n  " << llvm::formatv("{0,-18}", "");
-  for (const Cpu &cpu : allCpus())
+static void printChoices(llvm::raw_ostream &os, llvm::ArrayRef<Cpu> cpus) {
+  os << "\nKernels by weight and input, " << cpus.front().arch << "\n\n  "
+     << llvm::formatv("{0,-18}", "");
+  for (const Cpu &cpu : cpus)
     os << llvm::formatv("{0,-19}", cpu.name);
   os << '\n';
   // Rows of one pair stand together, so a pair begins where it changes.
@@ -110,10 +106,25 @@ void mlir::bitnet::printTargets(llvm::raw_ostream &os) {
        << llvm::formatv("{0,-18}", (stringifyWeightQuant(kernel.weight) +
                                     " x " + stringifyInputQuant(kernel.input))
                                        .str());
-    for (const Cpu &cpu : allCpus())
+    for (const Cpu &cpu : cpus)
       os << llvm::formatv("{0,-19}",
                           selectKernel(cpu, kernel.weight, kernel.input)->name);
     os << '\n';
+  }
+}
+
+void mlir::bitnet::printTargets(llvm::raw_ostream &os) {
+  os << "Targets (--target=NAME; 'native' picks the one for this machine)\n\n";
+  for (const Cpu &cpu : allCpus())
+    os << llvm::formatv("  {0,-16}{1,-8}{2,4}-bit vectors  {3}\n", cpu.name,
+                        cpu.arch, cpu.vectorBits, cpu.description);
+
+  // One table for each architecture, whose rows stand together.
+  for (llvm::ArrayRef<Cpu> rest = allCpus(); !rest.empty();) {
+    llvm::ArrayRef<Cpu> cpus = rest.take_while(
+        [&](const Cpu &cpu) { return cpu.arch == rest.front().arch; });
+    printChoices(os, cpus);
+    rest = rest.drop_front(cpus.size());
   }
 
   os << '\n';

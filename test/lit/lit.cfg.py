@@ -34,8 +34,12 @@ config.substitutions += [
 
 machine = platform.machine()
 config.available_features.add({"arm64": "aarch64"}.get(machine, machine))
-if machine == "aarch64" or shutil.which("qemu-aarch64-static"):
-    config.available_features.add("run-aarch64")
+# Programs for 64-bit Arm: an emulator of its processors, and the runtime that
+# they are linked with, which is built where there is what it is built from.
+if shutil.which("qemu-aarch64-static") and os.path.exists(
+        os.path.join(config.bitnetc_tools_dir, "..", "lib", "bitnetc",
+                     "aarch64", "runtime.o")):
+    config.available_features.add("run-arm64")
 if machine == "x86_64" and shutil.which("qemu-x86_64-static"):
     config.available_features.add("emulate-x86_64")
 

@@ -44,6 +44,9 @@ TEST(CpuFeatures, OneSentenceNamesWhatIsMissing) {
             "this program was compiled for znver4 and needs avx512vnni, "
             "avx512vpopcntdq, which this CPU lacks; compile it with "
             "--target=generic, or with --target=native on this machine");
+  model.arch = BITNET_ARCH_AARCH64;
+  EXPECT_NE(missingFeatures(model, masked).find("--target=arm64,"),
+            std::string::npos);
   model.required_features = 1ull << 63;
   EXPECT_NE(missingFeatures(model, 1), "");
 }

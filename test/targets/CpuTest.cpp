@@ -84,12 +84,17 @@ TEST(Cpu, ChoosesByNameThenByFeatures) {
        "features"},
       {"k8", "generic", "generic",
        "host 'k8' is not in the table; chose generic by its features"},
+      {"cortex-a76", "cortex-a76", "cortex-a76", "host is cortex-a76"},
+      {"cortex-a53", "arm64", "cortex-a72",
+       "host 'cortex-a53' is not in the table; chose cortex-a72 by its "
+       "features"},
   };
   for (const Choice &c : choices) {
     llvm::SmallVector<StringRef> features;
     llvm::append_range(features, lookupCpu(c.features)->features);
     std::string note;
-    const Cpu *cpu = chooseCpu(c.name, features, "x86_64", note);
+    const Cpu *cpu =
+        chooseCpu(c.name, features, lookupCpu(c.features)->arch, note);
     ASSERT_NE(cpu, nullptr) << c.name;
     EXPECT_EQ(cpu->name, c.chosen);
     EXPECT_EQ(note, c.note);

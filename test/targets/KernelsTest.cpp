@@ -33,6 +33,8 @@ TEST(Kernels, FirstRowThatFitsWins) {
       {"znver4", Binary, InputQuant::Int8, "sign1_vnni"},
       {"generic", Binary, InputQuant::Int16, "sign1_i16_generic"},
       {"znver4", Ternary, InputQuant::Int16, "trit2_i16_vnni"},
+      {"arm64", Ternary, InputQuant::Int8, "trit2_generic"},
+      {"cortex-a76", Binary, InputQuant::Sign, "bit1_generic"},
   };
   for (const Selection &s : selections) {
     const Kernel *kernel = selectKernel(*lookupCpu(s.cpu), s.weight, s.input);

@@ -1,12 +1,21 @@
 // RUN: bitnet-opt %s --bitnet-lower-micro-ops=target=znver4 | FileCheck %s --check-prefix=ZNVER4
 // RUN: bitnet-opt %s --bitnet-lower-micro-ops=target=x86-64-v3 | FileCheck %s --check-prefix=V3
 // RUN: bitnet-opt %s --bitnet-lower-micro-ops=target=generic | FileCheck %s --check-prefix=GENERIC
+// RUN: bitnet-opt %s --bitnet-lower-micro-ops=target=arm64 | FileCheck %s --check-prefix=ARM64
+// RUN: bitnet-opt %s --bitnet-lower-micro-ops=target=cortex-a76 | FileCheck %s --check-prefix=A76
 
 // ZNVER4-LABEL: func.func @dot
 // ZNVER4: llvm.x86.avx512.vpdpbusd.512
 // GENERIC-LABEL: func.func @dot
 // GENERIC-NOT: llvm.x86
 // GENERIC: arith.muli
+// Full bytes are not signed bytes: even and odd ones apart, or less 128.
+// ARM64-LABEL: func.func @dot
+// ARM64-NOT: smull
+// ARM64-COUNT-8: llvm.aarch64.neon.saddlp.v4i32.v8i16
+// A76-LABEL: func.func @dot
+// A76: arith.xori
+// A76: llvm.aarch64.neon.sdot.v4i32.v16i8
 func.func @dot(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<64xi8>) -> vector<16xi32> {
   %r = bitnet.dot_u8i8 %acc, %a, %b : vector<16xi32>, vector<64xi8>, vector<64xi8>
   return %r : vector<16xi32>
@@ -30,6 +39,28 @@ func.func @small_codes(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<64xi8
 // V3: return
 func.func @full_bytes(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<64xi8>) -> vector<16xi32> {
   %r = bitnet.dot_u8i8 %acc, %a, %b : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  return %r : vector<16xi32>
+}
+
+// Codes up to 127 are signed bytes, even ones up to 128 are twice such.
+// ARM64-LABEL: func.func @signed_bytes
+// ARM64-COUNT-8: llvm.aarch64.neon.smull.v8i16
+// A76-LABEL: func.func @signed_bytes
+// A76-NOT: arith.xori
+// A76-COUNT-4: llvm.aarch64.neon.sdot.v4i32.v16i8
+func.func @signed_bytes(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<64xi8>) -> vector<16xi32> {
+  %r = bitnet.dot_u8i8 %acc, %a, %b bound 127 : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  return %r : vector<16xi32>
+}
+
+// ARM64-LABEL: func.func @even_codes
+// ARM64: arith.shrui
+// ARM64-COUNT-2: llvm.aarch64.neon.smull.v8i16
+// ARM64: arith.shli
+func.func @even_codes(%acc: vector<16xi32>, %w: vector<64xi8>, %b: vector<64xi8>) -> vector<16xi32> {
+  %mask = arith.constant dense<-64> : vector<64xi8>
+  %a = arith.andi %w, %mask : vector<64xi8>
+  %r = bitnet.dot_u8i8 %acc, %a, %b bound 128 : vector<16xi32>, vector<64xi8>, vector<64xi8>
   return %r : vector<16xi32>
 }
 
