@@ -178,6 +178,10 @@ static InputForm inputOf(const Quantization &quant, bool shifted = false) {
   switch (quant.input) {
   case bitnetc::InputQuant::Sign:
     return {InputQuant::Sign};
+  case bitnetc::InputQuant::Bit:
+    return {InputQuant::Bit};
+  case bitnetc::InputQuant::Ternary:
+    return {InputQuant::Ternary};
   case bitnetc::InputQuant::None: // Refused for the linears of layers.
   case bitnetc::InputQuant::Int16:
     return {InputQuant::Int16, CodeRange::Signed127, byGroup};
@@ -365,8 +369,8 @@ static const char *unsupported(const Model &model) {
   if (model.quant.input == bitnetc::InputQuant::None)
     return "linear layers with unquantised input";
   if (model.quant.weight != bitnetc::WeightQuant::Binary &&
-      model.quant.input == bitnetc::InputQuant::Sign)
-    return "ternary weights with sign activations";
+      isBits(model.quant.input))
+    return "ternary weights with activations of bits";
   return nullptr;
 }
 

@@ -47,11 +47,14 @@ enum class DType {
 enum class Activation { SiLU, ReLU2, GELU };
 enum class RopeKind { None, Half, Interleaved };
 enum class WeightQuant { Binary, Ternary, Float };
-/// How a linear quantises its input: not at all, int8 per token, its sign; or,
-/// for models that know no such quantisation (their activations are 16-bit
+/// How a linear quantises its input: not at all, int8 per token; to -1 and 1
+/// (its sign), 0 and 1 (bit), or -1, 0 and 1 (ternary) by comparisons; or, for
+/// models that know no such quantisation (their activations are 16-bit
 /// floats), int16 or int8 for each group of columns that shares a scale in the
 /// weight (int16 per token if none does).
-enum class InputQuant { None, Int8, Int16, Int8Groups, Sign };
+enum class InputQuant { None, Int8, Int16, Int8Groups, Sign, Bit, Ternary };
+/// Whether such an input is planes of bits.
+constexpr bool isBits(InputQuant quant) { return quant >= InputQuant::Sign; }
 /// What max|x| becomes in int8: 127, or 128 and saturating (the first BitNet).
 enum class CodeRange { Signed127, Signed128 };
 /// What shares a scale: all of a matrix, a row, or a group of columns of a row.

@@ -128,7 +128,7 @@ Quantization readQuantizer(JsonFields &q, bool &shiftedGate) {
            (!groups || quant.group % 16 != 0),
        "activation",
        "\"int8_groups\" is for \"group\" scales, of a multiple of 16 columns"},
-      {groups && quant.input == InputQuant::Sign, "scale",
+      {groups && isBits(quant.input), "scale",
        "\"group\" is for integer activations only"},
       {quant.centred && !master, "centred",
        "is for weights in \"master\" packing only"},

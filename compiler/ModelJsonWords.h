@@ -34,8 +34,9 @@ constexpr Choice<WeightQuant> weightQuants[] = {
     {"float", WeightQuant::Float},
 };
 constexpr Choice<InputQuant> inputQuants[] = {
-    {"sign", InputQuant::Sign},   {"int8", InputQuant::Int8},
-    {"int16", InputQuant::Int16}, {"int8_groups", InputQuant::Int8Groups},
+    {"sign", InputQuant::Sign},       {"bit", InputQuant::Bit},
+    {"ternary", InputQuant::Ternary}, {"int8", InputQuant::Int8},
+    {"int16", InputQuant::Int16},     {"int8_groups", InputQuant::Int8Groups},
     {"none", InputQuant::None},
 };
 constexpr Choice<KVForm> kvForms[] = {

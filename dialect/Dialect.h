@@ -34,6 +34,20 @@ struct KVCacheResource : public SideEffects::Resource::Base<KVCacheResource> {
 class WeightOp;
 WeightOp lookupWeight(Operation *from, SymbolRefAttr ref);
 
+/// What the planes stand for, if inputs of this kind are bits.
+std::optional<BitQuant> bitQuantOf(InputQuant quant);
+inline int64_t planesOf(BitQuant quant) {
+  return quant == BitQuant::Ternary ? 2 : 1;
+}
+/// P of ?xPxK: of codes, bits, packed bits or dots.
+inline int64_t planesOf(Type type) {
+  return cast<RankedTensorType>(type).getDimSize(1);
+}
+/// Whether the input of a dot is packed bits, not codes.
+inline bool isPacked(Type input) {
+  return cast<RankedTensorType>(input).getElementType().isInteger(64);
+}
+
 /// Of columns that have a scale of their own in each token, by the type of the
 /// scales: 1 for ? f32, G for ?xG f32.
 inline int64_t groupsOf(Type tokenScale) {

@@ -19,7 +19,7 @@ def BitNet_Dialect : Dialect {
     One dialect carries a model through three levels:
 
     1. *graph*: `linear`, `rms_norm`, `attention`, … on tensors, as imported;
-    2. *fused*: `norm_quantize`, `sign_pack`, `matmul`, … the same arithmetic
+    2. *fused*: `norm_quantize`, `pack_bits`, `matmul`, … the same arithmetic
        in fewer, integer-fed operations;
     3. *kernel*: vector code with the few micro-ops that each instruction set
        lowers its own way (`dot_u8i8`, `extend_f16`, `truncate_f16`).
@@ -56,10 +56,25 @@ def BitNet_WeightQuantAttr
 def BitNet_InputQuant : BitNet_Enum<"InputQuant", "how a linear reads its input", [
   I32EnumAttrCase<"Int8", 1, "int8">,   // one i8 plane and a scale per token
   I32EnumAttrCase<"Int16", 2, "int16">, // two i8 planes and a scale per token
-  I32EnumAttrCase<"Sign", 3, "sign">    // x >= 0, one bit
+  I32EnumAttrCase<"Sign", 3, "sign">,   // -1 or 1, one bit
+  I32EnumAttrCase<"Bit", 4, "bit">,     // 0 or 1, one bit
+  I32EnumAttrCase<"Ternary", 5, "ternary"> // -1, 0 or 1, two bits
 ]>;
 def BitNet_InputQuantAttr
     : EnumAttr<BitNet_Dialect, BitNet_InputQuant, "input_quant">;
+
+// Those of them that are planes of bits. q is the sum of the planes times their
+// coefficients; comparisons with NaN are false.
+def BitNet_BitQuant : BitNet_Enum<"BitQuant", "what planes of bits stand for", [
+  I32EnumAttrCase<"Sign", 0, "sign">,   // x >= 0; 2 p - 1
+  I32EnumAttrCase<"Bit", 1, "bit">,     // x > 1/2; p
+  I32EnumAttrCase<"Ternary", 2, "ternary"> // x > 1/2, x < -1/2; p_0 - p_1
+]>;
+def BitNet_BitQuantAttr
+    : EnumAttr<BitNet_Dialect, BitNet_BitQuant, "bit_quant">;
+class BitNet_BitQuantOr<string fallback>
+    : DefaultValuedAttr<BitNet_BitQuantAttr,
+                        "::mlir::bitnet::BitQuant::" # fallback>;
 
 def BitNet_CodeRange : BitNet_Enum<"CodeRange", "which codes int8 inputs become", [
   I32EnumAttrCase<"Signed127", 0, "signed127">,  // max|x| is 127

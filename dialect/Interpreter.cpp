@@ -96,13 +96,13 @@ FailureOr<Tensor> Interpreter::norm(Operation *op, const Tensor &input,
 
 /// dequantize(dot(input, ref))
 FailureOr<Tensor> Interpreter::linear(Operation *op, const Tensor &input,
-                                      const Tensor *scale, SymbolRefAttr ref,
-                                      Frame &frame) {
+                                      BitQuant quant, const Tensor *scale,
+                                      SymbolRefAttr ref, Frame &frame) {
   FailureOr<MatrixView> view = matrix(op, ref, frame);
   if (failed(view))
     return failure();
   WeightOp weight = lookupWeight(op, ref);
-  Tensor dots = scalar::dot(input, view->codes, weight.getRows(),
+  Tensor dots = scalar::dot(input, quant, view->codes, weight.getRows(),
                             weight.getCols(), weight.getGroups());
   return scalar::dequantize(dots, scale, view->scales, weight.getGroup() != 0);
 }

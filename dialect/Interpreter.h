@@ -153,8 +153,8 @@ private:
   LogicalResult eval(DotOp op, Frame &frame);
   LogicalResult eval(DequantizeOp op, Frame &frame);
   LogicalResult eval(NormQuantizeOp op, Frame &frame);
-  LogicalResult eval(SignPackOp op, Frame &frame);
-  LogicalResult eval(NormSignPackOp op, Frame &frame);
+  LogicalResult eval(PackBitsOp op, Frame &frame);
+  LogicalResult eval(NormPackBitsOp op, Frame &frame);
   LogicalResult eval(MatmulOp op, Frame &frame);
   LogicalResult eval(BarrierOp op, Frame &frame);
 
@@ -162,7 +162,7 @@ private:
   FailureOr<MatrixView> matrix(Operation *op, SymbolRefAttr ref, Frame &frame);
   FailureOr<std::vector<float>> floats(Operation *op, SymbolRefAttr ref,
                                        Frame &frame);
-  /// The norm of an rms_norm, norm_quantize or norm_sign_pack.
+  /// The norm of an rms_norm, norm_quantize or norm_pack_bits.
   template <typename OpTy> FailureOr<Tensor> norm(OpTy op, Frame &frame) {
     return norm(op, frame.values[op.getInput()], op.getCentred(), op.getGain(),
                 op.getBias(), op.getEps(), frame);
@@ -172,8 +172,8 @@ private:
                          std::optional<SymbolRefAttr> bias, APFloat eps,
                          Frame &frame);
   FailureOr<Tensor> linear(Operation *op, const Tensor &input,
-                           const Tensor *scale, SymbolRefAttr ref,
-                           Frame &frame);
+                           BitQuant quant, const Tensor *scale,
+                           SymbolRefAttr ref, Frame &frame);
 
   ModuleOp module;
   WeightProvider &weights;

@@ -23,14 +23,10 @@ LogicalResult scalar::sameRows(Operation *op, const Tensor &a,
          << a.rows() << " and " << b.rows() << " rows";
 }
 
-static int64_t planesOf(Value codes) {
-  return cast<RankedTensorType>(codes.getType()).getShape()[1];
-}
-
 /// By the types of the results of a quantize or norm_quantize.
 template <typename OpTy>
 static scalar::Quantized quantized(OpTy op, const Tensor &x) {
-  return scalar::quantize(x, planesOf(op.getCodes()), op.getRange(),
+  return scalar::quantize(x, planesOf(op.getCodes().getType()), op.getRange(),
                           groupsOf(op.getScale().getType()));
 }
 
@@ -48,13 +44,22 @@ LogicalResult Interpreter::eval(QuantizeOp op, Frame &frame) {
                       frame.values);
 }
 
+template <typename OpTy>
+static void setPacked(OpTy op, Tensor packed,
+                      llvm::DenseMap<Value, Tensor> &values) {
+  if (op.getSum())
+    values[op.getSum()] = scalar::countOnes(packed);
+  values[op.getResult()] = std::move(packed);
+}
+
 LogicalResult Interpreter::eval(BinarizeOp op, Frame &frame) {
-  frame.values[op.getResult()] = scalar::binarize(frame.values[op.getInput()]);
+  frame.values[op.getResult()] =
+      scalar::binarize(frame.values[op.getInput()], op.getBitQuant());
   return success();
 }
 
 LogicalResult Interpreter::eval(PackOp op, Frame &frame) {
-  frame.values[op.getResult()] = scalar::pack(frame.values[op.getInput()]);
+  setPacked(op, scalar::pack(frame.values[op.getInput()]), frame.values);
   return success();
 }
 
@@ -64,8 +69,8 @@ LogicalResult Interpreter::eval(DotOp op, Frame &frame) {
     return failure();
   WeightOp weight = lookupWeight(op, op.getWeight());
   frame.values[op.getResult()] =
-      scalar::dot(frame.values[op.getInput()], view->codes, weight.getRows(),
-                  weight.getCols(), weight.getGroups());
+      scalar::dot(frame.values[op.getInput()], op.getBitQuant(), view->codes,
+                  weight.getRows(), weight.getCols(), weight.getGroups());
   return success();
 }
 
@@ -97,17 +102,19 @@ LogicalResult Interpreter::eval(NormQuantizeOp op, Frame &frame) {
   return setQuantized(op, quantized(op, *y), frame.values);
 }
 
-LogicalResult Interpreter::eval(SignPackOp op, Frame &frame) {
-  frame.values[op.getResult()] =
-      scalar::pack(scalar::binarize(frame.values[op.getInput()]));
+LogicalResult Interpreter::eval(PackBitsOp op, Frame &frame) {
+  const Tensor &x = frame.values[op.getInput()];
+  setPacked(op, scalar::pack(scalar::binarize(x, op.getBitQuant())),
+            frame.values);
   return success();
 }
 
-LogicalResult Interpreter::eval(NormSignPackOp op, Frame &frame) {
+LogicalResult Interpreter::eval(NormPackBitsOp op, Frame &frame) {
   FailureOr<Tensor> y = norm(op, frame);
   if (failed(y))
     return failure();
-  frame.values[op.getResult()] = scalar::pack(scalar::binarize(*y));
+  setPacked(op, scalar::pack(scalar::binarize(*y, op.getBitQuant())),
+            frame.values);
   return success();
 }
 
@@ -120,8 +127,8 @@ LogicalResult Interpreter::eval(MatmulOp op, Frame &frame) {
     return failure();
   SmallVector<Tensor, 3> y;
   for (Attribute ref : op.getWeights()) {
-    FailureOr<Tensor> one =
-        linear(op, input, scale, cast<SymbolRefAttr>(ref), frame);
+    FailureOr<Tensor> one = linear(op, input, op.getBitQuant(), scale,
+                                   cast<SymbolRefAttr>(ref), frame);
     if (failed(one))
       return failure();
     y.push_back(std::move(*one));
@@ -157,8 +164,8 @@ LogicalResult Interpreter::runOp(Operation *op, Frame &frame) {
       .Case<arith::ConstantOp, func::CallOp, func::ReturnOp, EmbedOp, RepeatOp,
             GatherLogitsOp, RMSNormOp, HeadNormOp, LinearOp, RopeOp, KVAppendOp,
             AttentionOp, ActivationOp, MulOp, AddOp, QuantizeOp, BinarizeOp,
-            PackOp, DotOp, DequantizeOp, NormQuantizeOp, SignPackOp,
-            NormSignPackOp, MatmulOp, BarrierOp>([&](auto typed) {
+            PackOp, DotOp, DequantizeOp, NormQuantizeOp, PackBitsOp,
+            NormPackBitsOp, MatmulOp, BarrierOp>([&](auto typed) {
         for (Type type : op->getResultTypes())
           if (!hasStaticRows(type))
             return LogicalResult(

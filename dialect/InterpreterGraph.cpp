@@ -175,14 +175,14 @@ LogicalResult Interpreter::eval(HeadNormOp op, Frame &frame) {
 LogicalResult Interpreter::eval(LinearOp op, Frame &frame) {
   const Tensor &x = frame.values[op.getInput()];
   FailureOr<Tensor> y = failure();
-  if (op.getInputQuant() == InputQuant::Sign) {
-    y = linear(op, scalar::pack(scalar::binarize(x)), nullptr, op.getWeight(),
-               frame);
+  if (auto bits = bitQuantOf(op.getInputQuant())) {
+    y = linear(op, scalar::pack(scalar::binarize(x, *bits)), *bits, nullptr,
+               op.getWeight(), frame);
   } else {
     scalar::Quantized q = scalar::quantize(
         x, op.getInputQuant() == InputQuant::Int8 ? 1 : 2, op.getRange(),
         op.getByGroup() ? lookupWeight(op, op.getWeight()).getGroups() : 1);
-    y = linear(op, q.codes, &q.scale, op.getWeight(), frame);
+    y = linear(op, q.codes, BitQuant::Sign, &q.scale, op.getWeight(), frame);
   }
   if (failed(y))
     return failure();

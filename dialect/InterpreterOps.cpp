@@ -210,23 +210,62 @@ Quantized scalar::quantize(const Tensor &x, int64_t planes, CodeRange range,
           Tensor::of({rows, planes * groups}, std::move(sum))};
 }
 
-Tensor scalar::binarize(const Tensor &x) {
-  Tensor::Bits bits(x.floats().size());
-  for (size_t i = 0; i < bits.size(); ++i)
-    bits[i] = x.floats()[i] >= 0.0f;
-  return Tensor::of(x.shape, std::move(bits));
+Tensor scalar::binarize(const Tensor &x, BitQuant quant) {
+  int64_t rows = x.rows(), planes = planesOf(quant), k = x.rowSize();
+  Tensor::Bits bits(rows * planes * k);
+  for (int64_t t = 0; t < rows; ++t)
+    for (int64_t p = 0; p < planes; ++p)
+      for (int64_t i = 0; i < k; ++i) {
+        float v = x.row(t)[i];
+        bits[(t * planes + p) * k + i] = quant == BitQuant::Sign ? v >= 0.0f
+                                         : p == 0                ? v > 0.5f
+                                                                 : v < -0.5f;
+      }
+  return Tensor::of({rows, planes, k}, std::move(bits));
 }
 
 Tensor scalar::pack(const Tensor &bits) {
   const auto &in = std::get<Tensor::Bits>(bits.data);
-  int64_t rows = bits.rows(), k = bits.rowSize();
+  int64_t rows = bits.rows(), planes = bits.shape[1], k = bits.shape[2];
   int64_t words = llvm::divideCeil(k, 64);
-  Tensor::Words out(rows * words);
-  for (int64_t t = 0; t < rows; ++t)
+  Tensor::Words out(rows * planes * words);
+  for (int64_t tp = 0; tp < rows * planes; ++tp)
     for (int64_t i = 0; i < k; ++i)
-      out[t * words + i / 64] |= static_cast<int64_t>(
-          static_cast<uint64_t>(in[t * k + i]) << (i % 64));
-  return Tensor::of({rows, words}, std::move(out));
+      out[tp * words + i / 64] |= static_cast<int64_t>(
+          static_cast<uint64_t>(in[tp * k + i]) << (i % 64));
+  return Tensor::of({rows, planes, words}, std::move(out));
+}
+
+Tensor scalar::countOnes(const Tensor &packed) {
+  const auto &in = std::get<Tensor::Words>(packed.data);
+  int64_t rows = packed.rows(), planes = packed.shape[1],
+          words = packed.shape[2];
+  Tensor::Ints out(rows * planes);
+  for (int64_t i = 0; i < rows * planes * words; ++i)
+    out[i / words] += llvm::popcount(static_cast<uint64_t>(in[i]));
+  return Tensor::of({rows, planes}, std::move(out));
+}
+
+/// The codes of one token that its planes of bits stand for.
+static void decodeBits(const int64_t *planes, int64_t words, BitQuant quant,
+                       Tensor::Codes &codes) {
+  for (size_t i = 0; i < codes.size(); ++i) {
+    auto bit = [&](int64_t plane) {
+      return static_cast<int8_t>(planes[plane * words + i / 64] >> (i % 64) &
+                                 1);
+    };
+    switch (quant) {
+    case BitQuant::Sign:
+      codes[i] = bit(0) ? 1 : -1;
+      break;
+    case BitQuant::Bit:
+      codes[i] = bit(0);
+      break;
+    case BitQuant::Ternary:
+      codes[i] = bit(0) - bit(1);
+      break;
+    }
+  }
 }
 
 /// Exact in i32 (Interpreter.cpp refuses weights that could overflow).
@@ -237,21 +276,18 @@ static int32_t dotRow(const int8_t *w, const int8_t *q, int64_t k) {
   return sum;
 }
 
-Tensor scalar::dot(const Tensor &input, ArrayRef<int8_t> weight, int64_t n,
-                   int64_t k, int64_t groups) {
+Tensor scalar::dot(const Tensor &input, BitQuant quant, ArrayRef<int8_t> weight,
+                   int64_t n, int64_t k, int64_t groups) {
   bool packed = std::holds_alternative<Tensor::Words>(input.data);
   int64_t rows = input.rows(), planes = packed ? 1 : input.shape[1];
   int64_t part = k / groups; // Columns of a group.
   Tensor::Ints out(rows * planes * groups * n);
-  // K - 2 popcount(w xor q) is the sum of products of signs.
-  Tensor::Codes signs(packed ? k : 0);
+  Tensor::Codes decoded(packed ? k : 0);
   for (int64_t tp = 0; tp < rows * planes; ++tp) {
-    const int8_t *q = signs.data();
+    const int8_t *q = decoded.data();
     if (packed) {
       const auto &words = std::get<Tensor::Words>(input.data);
-      for (int64_t i = 0; i < k; ++i)
-        signs[i] =
-            words[tp * input.rowSize() + i / 64] >> (i % 64) & 1 ? 1 : -1;
+      decodeBits(&words[tp * input.rowSize()], input.shape[2], quant, decoded);
     } else {
       q = &std::get<Tensor::Codes>(input.data)[tp * k];
     }

@@ -37,12 +37,14 @@ Tensor add(const Tensor &a, const Tensor &b);
 /// Every one of `groups` equal parts of a row on its own.
 Quantized quantize(const Tensor &x, int64_t planes, CodeRange range,
                    int64_t groups = 1);
-Tensor binarize(const Tensor &x);
+Tensor binarize(const Tensor &x, BitQuant quant);
 Tensor pack(const Tensor &bits);
-/// Codes or packed bits times a weight of [n, k].
-/// `groups` equal parts of the columns are summed apart.
-Tensor dot(const Tensor &input, ArrayRef<int8_t> weight, int64_t n, int64_t k,
-           int64_t groups);
+/// In every plane of packed bits.
+Tensor countOnes(const Tensor &packed);
+/// Codes or packed bits times a weight of [n, k]; `quant` says what bits stand
+/// for. `groups` equal parts of the columns are summed apart.
+Tensor dot(const Tensor &input, BitQuant quant, ArrayRef<int8_t> weight,
+           int64_t n, int64_t k, int64_t groups);
 /// `tokenScale` is null for bits.
 Tensor dequantize(const Tensor &dots, const Tensor *tokenScale,
                   ArrayRef<float> scales, bool grouped);

@@ -17,6 +17,21 @@ using namespace mlir::bitnet;
 #define GET_OP_CLASSES
 #include "dialect/Ops.cpp.inc"
 
+std::optional<BitQuant> mlir::bitnet::bitQuantOf(InputQuant quant) {
+  switch (quant) {
+  case InputQuant::Int8:
+  case InputQuant::Int16:
+    return std::nullopt;
+  case InputQuant::Sign:
+    return BitQuant::Sign;
+  case InputQuant::Bit:
+    return BitQuant::Bit;
+  case InputQuant::Ternary:
+    return BitQuant::Ternary;
+  }
+  llvm_unreachable("quantiser of an input");
+}
+
 WeightOp mlir::bitnet::lookupWeight(Operation *from, SymbolRefAttr ref) {
   return SymbolTable::lookupNearestSymbolFrom<WeightOp>(
       from->getParentOfType<ModuleOp>(), ref);
@@ -70,10 +85,10 @@ static LogicalResult checkKinds(Operation *op, SymbolRefAttr ref, bool bits) {
                    : kind != WeightQuant::Float && kind != WeightQuant::Sketch;
   if (weight.getGroup() && bits)
     return op->emitOpError()
-           << "sign input does not multiply with groups of weight " << ref;
+           << "bit input does not multiply with groups of weight " << ref;
   if (!fits)
     return op->emitOpError()
-           << (bits ? "sign" : "integer") << " input does not multiply with "
+           << (bits ? "bit" : "integer") << " input does not multiply with "
            << stringifyEnum(kind) << " weight " << ref;
   return success();
 }
@@ -171,13 +186,14 @@ LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &) {
   if (getRange() != CodeRange::Signed127 && getInputQuant() != InputQuant::Int8)
     return emitOpError() << "range " << stringifyEnum(getRange())
                          << " is for int8 input";
-  if (getByGroup() && (getInputQuant() == InputQuant::Sign ||
-                       getRange() != CodeRange::Signed127 ||
-                       lookupWeight(*this, getWeight()).getGroup() == 0 ||
-                       lookupWeight(*this, getWeight()).getGroup() % 16))
+  if (getByGroup() &&
+      (bitQuantOf(getInputQuant()) || getRange() != CodeRange::Signed127 ||
+       lookupWeight(*this, getWeight()).getGroup() == 0 ||
+       lookupWeight(*this, getWeight()).getGroup() % 16))
     return emitOpError("by_group is for int8 and int16 input, and weights with "
                        "groups of 16 n columns");
-  return checkKinds(*this, getWeight(), getInputQuant() == InputQuant::Sign);
+  return checkKinds(*this, getWeight(),
+                    bitQuantOf(getInputQuant()).has_value());
 }
 
 /// Rows of whole heads, each of whole vectors.
@@ -298,12 +314,23 @@ template <typename OpTy> static LogicalResult checkRange(OpTy op) {
   return success();
 }
 
-/// ?xceil(K/64) words for K bits.
-static LogicalResult checkPacked(Operation *op, Type input, Type packed) {
+static LogicalResult checkBitPlanes(Operation *op, BitQuant quant, Type bits) {
+  if (planesOf(bits) == planesOf(quant))
+    return success();
+  return op->emitOpError() << stringifyEnum(quant) << " has " << planesOf(quant)
+                           << " planes of bits, not " << planesOf(bits);
+}
+
+/// ?xPxceil(K/64) words for K bits, and ?xP sums if any.
+static LogicalResult checkPacked(Operation *op, Type input, Type packed,
+                                 Value sum) {
   int64_t words = (lastDim(input) + 63) / 64;
   if (lastDim(packed) != words)
     return op->emitOpError("packs ") << lastDim(input) << " bits into " << words
                                      << " words, has " << lastDim(packed);
+  if (sum && lastDim(sum.getType()) != planesOf(packed))
+    return op->emitOpError("sum must have one entry for each of ")
+           << planesOf(packed) << " planes, has " << lastDim(sum.getType());
   return success();
 }
 
@@ -317,15 +344,22 @@ LogicalResult QuantizeOp::verify() {
 LogicalResult BinarizeOp::verify() {
   if (lastDim(getInput().getType()) != lastDim(getType()))
     return emitOpError("input and result must have equal rows");
-  return success();
+  return checkBitPlanes(*this, getBitQuant(), getType());
 }
 
 LogicalResult PackOp::verify() {
-  return checkPacked(*this, getInput().getType(), getType());
+  Type bits = getInput().getType(), words = getResult().getType();
+  if (planesOf(bits) != planesOf(words))
+    return emitOpError("input has ")
+           << planesOf(bits) << " planes, result " << planesOf(words);
+  return checkPacked(*this, bits, words, getSum());
 }
 
-LogicalResult SignPackOp::verify() {
-  return checkPacked(*this, getInput().getType(), getType());
+LogicalResult PackBitsOp::verify() {
+  if (failed(checkBitPlanes(*this, getBitQuant(), getResult().getType())))
+    return failure();
+  return checkPacked(*this, getInput().getType(), getResult().getType(),
+                     getSum());
 }
 
 /// A token with a scale for each group must have the groups of the weight.
@@ -340,12 +374,17 @@ static LogicalResult checkTokenGroups(Operation *op, Type scale,
 }
 
 /// Common to dot and matmul: the input's columns fit weight `ref` with n rows.
-static LogicalResult checkDot(Operation *op, Type input, SymbolRefAttr ref,
-                              int64_t n) {
+static LogicalResult checkDot(Operation *op, Type input, BitQuant quant,
+                              SymbolRefAttr ref, int64_t n) {
   WeightOp weight = lookupWeight(op, ref);
   if (!weight)
     return op->emitOpError() << "weight " << ref << " does not exist";
-  bool bits = cast<RankedTensorType>(input).getElementType().isInteger(64);
+  bool bits = isPacked(input);
+  if (bits && failed(checkBitPlanes(op, quant, input)))
+    return failure();
+  if (!bits && quant != BitQuant::Sign)
+    return op->emitOpError()
+           << "as " << stringifyEnum(quant) << " is for packed bits";
   if (bits && weight.isMatrix() &&
       lastDim(input) != (weight.getCols() + 63) / 64)
     return op->emitOpError()
@@ -360,8 +399,8 @@ static LogicalResult checkDot(Operation *op, Type input, SymbolRefAttr ref,
 LogicalResult DotOp::verifySymbolUses(SymbolTableCollection &) {
   ArrayRef<int64_t> in =
       cast<RankedTensorType>(getInput().getType()).getShape();
-  int64_t planes = in.size() == 3 ? in[1] : 1;
-  if (failed(checkDot(*this, getInput().getType(), getWeight(),
+  int64_t planes = isPacked(getInput().getType()) ? 1 : in[1];
+  if (failed(checkDot(*this, getInput().getType(), getBitQuant(), getWeight(),
                       lastDim(getType()))))
     return failure();
   int64_t groups = lookupWeight(*this, getWeight()).getGroups();
@@ -393,8 +432,10 @@ LogicalResult NormQuantizeOp::verifySymbolUses(SymbolTableCollection &) {
   return checkNorm(*this, lastDim(getInput().getType()));
 }
 
-LogicalResult NormSignPackOp::verifySymbolUses(SymbolTableCollection &) {
-  if (failed(checkPacked(*this, getInput().getType(), getType())))
+LogicalResult NormPackBitsOp::verifySymbolUses(SymbolTableCollection &) {
+  Type words = getResult().getType();
+  if (failed(checkBitPlanes(*this, getBitQuant(), words)) ||
+      failed(checkPacked(*this, getInput().getType(), words, getSum())))
     return failure();
   return checkNorm(*this, lastDim(getInput().getType()));
 }
@@ -420,13 +461,15 @@ static LogicalResult checkSketch(MatmulOp op) {
 }
 
 LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {
-  bool bits = cast<RankedTensorType>(getInput().getType())
-                  .getElementType()
-                  .isInteger(64);
-  if (bits == static_cast<bool>(getScale()) ||
-      bits == static_cast<bool>(getSum()))
-    return emitOpError(bits ? "packed bits take no scale and sum"
-                            : "codes need a scale and a sum");
+  bool bits = isPacked(getInput().getType());
+  if (!bits && (!getScale() || !getSum()))
+    return emitOpError("codes need a scale and a sum");
+  if (bits && getScale())
+    return emitOpError("packed bits take no scale");
+  bool needsSum = getBitQuant() != BitQuant::Sign;
+  if (bits && needsSum != static_cast<bool>(getSum()))
+    return emitOpError() << stringifyEnum(getBitQuant()) << " bits "
+                         << (needsSum ? "need a sum" : "take no sum");
   size_t weights = getWeights().size();
   if (weights == 0)
     return emitOpError("needs at least one weight");
@@ -439,8 +482,8 @@ LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {
            << (getGlu() ? 1 : weights) << " results, has " << getNumResults();
   for (auto [i, ref] : llvm::enumerate(getWeights())) {
     Type result = getResult(getGlu() ? 0 : i).getType();
-    if (failed(checkDot(*this, getInput().getType(), cast<SymbolRefAttr>(ref),
-                        lastDim(result))) ||
+    if (failed(checkDot(*this, getInput().getType(), getBitQuant(),
+                        cast<SymbolRefAttr>(ref), lastDim(result))) ||
         (getScale() && failed(checkTokenGroups(
                            *this, getScale().getType(),
                            lookupWeight(*this, cast<SymbolRefAttr>(ref))))))

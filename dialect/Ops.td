@@ -27,8 +27,8 @@ def BitNet_KVCache : Resource<"::mlir::bitnet::KVCacheResource">;
 
 def BitNet_Rows : TensorRankOf<[F32], [2]>;         // ?xN f32, one row a token
 def BitNet_Codes : TensorRankOf<[I8], [3]>;         // ?xPxK i8, P planes
-def BitNet_Bits : TensorRankOf<[I1], [2]>;          // ?xK i1
-def BitNet_Packed : TensorRankOf<[I64], [2]>;       // ?x(K/64) i64
+def BitNet_Bits : TensorRankOf<[I1], [3]>;          // ?xPxK i1
+def BitNet_Packed : TensorRankOf<[I64], [3]>;       // ?xPx(K/64) i64
 def BitNet_PerToken : TensorRankOf<[F32], [1, 2]>;  // ? f32; in groups ?xG
 def BitNet_PlaneSums : TensorRankOf<[I32], [2]>;    // ?xP i32; in groups ?x(PG)
 def BitNet_Dots : TensorRankOf<[I32], [3]>;         // ?xPxN i32
@@ -168,7 +168,8 @@ def BitNet_LinearOp : BitNet_WeightUser<"linear", [Pure]> {
   let description = [{
     `int8`: s = 127 / max(max|x|, 1e-5), q = clamp(rint(x s), -128, 127),
     y = (W q) * (scale * (max(max|x|, 1e-5) / 127)); other `range`s of codes are
-    those of `quantize`; `int16` likewise with 32512; `sign`: q = x >= 0 ? 1 : -1,
+    those of `quantize`; `int16` likewise with 32512. `sign`: q = x >= 0 ? 1 : -1,
+    `bit`: q = x > 1/2 ? 1 : 0, `ternary`: q = clamp(rint(x), -1, 1), all three
     y = (W q) * scale. `by_group`: each of the weight's groups of columns has an
     s of its own, from the largest |x| among them.
   }];
@@ -325,18 +326,32 @@ def BitNet_QuantizeOp : BitNet_Op<"quantize", [Pure]> {
 }
 
 def BitNet_BinarizeOp : BitNet_Op<"binarize", [Pure]> {
-  let summary = "x >= 0: true stands for +1, false for -1";
-  let arguments = (ins BitNet_Rows:$input);
+  let summary = "planes of comparisons";
+  let description = [{
+    `sign`: one plane x >= 0, which stands for 1 or -1. `bit`: one plane x > 1/2,
+    1 or 0. `ternary`: planes x > 1/2 and x < -1/2 with the coefficients 1 and
+    -1, which is clamp(rint(x), -1, 1), ties to even.
+  }];
+  let arguments = (ins BitNet_Rows:$input,
+                       BitNet_BitQuantOr<"Sign">:$bit_quant);
   let results = (outs BitNet_Bits:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = [{
+    $input (`as` $bit_quant^)? attr-dict `:` type($input) `->` type($result)
+  }];
   let hasVerifier = 1;
 }
 
 def BitNet_PackOp : BitNet_Op<"pack", [Pure]> {
   let summary = "64 bits to a word, lowest first; pad bits are 0";
+  let description = [{
+    `sum`, if there is one, is the number of ones in each plane.
+  }];
   let arguments = (ins BitNet_Bits:$input);
-  let results = (outs BitNet_Packed:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let results = (outs BitNet_Packed:$result, Optional<BitNet_PlaneSums>:$sum);
+  let assemblyFormat = [{
+    $input attr-dict `:` type($input) `->` type($result)
+    (`sum` type($sum)^)?
+  }];
   let hasVerifier = 1;
 }
 
@@ -344,14 +359,21 @@ def BitNet_DotOp : BitNet_WeightUser<"dot", [Pure]> {
   let summary = "exact integer dot products with every row of a weight";
   let description = [{
     Codes: sum_k w q for every plane, and in each, where the weight has groups,
-    for every group of columns ([planes][groups]). Packed bits:
-    K - 2 popcount(w xor q).
+    for every group of columns ([planes][groups]). Packed bits: sum_k w q of all
+    planes together. Every product is 1, -1 or 0, so that is their number less
+    twice that of the negative ones:
+
+        sign:     K                                 - 2 popcount(w xor p)
+        bit:      popcount(p)                       - 2 popcount(p and not w)
+        ternary:  popcount(p_0) + popcount(p_1)     - 2 popcount(w ? p_1 : p_0)
   }];
   let arguments = (ins AnyTypeOf<[BitNet_Codes, BitNet_Packed]>:$input,
-                       SymbolRefAttr:$weight);
+                       SymbolRefAttr:$weight,
+                       BitNet_BitQuantOr<"Sign">:$bit_quant);
   let results = (outs BitNet_Dots:$result);
   let assemblyFormat = [{
-    $input `,` $weight attr-dict `:` type($input) `->` type($result)
+    $input `,` $weight (`as` $bit_quant^)? attr-dict
+    `:` type($input) `->` type($result)
   }];
 }
 
@@ -394,23 +416,29 @@ def BitNet_NormQuantizeOp : BitNet_WeightUser<"norm_quantize", [Pure]> {
   }];
 }
 
-def BitNet_SignPackOp : BitNet_Op<"sign_pack", [Pure]> {
+def BitNet_PackBitsOp : BitNet_Op<"pack_bits", [Pure]> {
   let summary = "pack(binarize(x))";
-  let arguments = (ins BitNet_Rows:$input);
-  let results = (outs BitNet_Packed:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let arguments = (ins BitNet_Rows:$input,
+                       BitNet_BitQuantOr<"Sign">:$bit_quant);
+  let results = (outs BitNet_Packed:$result, Optional<BitNet_PlaneSums>:$sum);
+  let assemblyFormat = [{
+    $input (`as` $bit_quant^)? attr-dict `:` type($input) `->` type($result)
+    (`sum` type($sum)^)?
+  }];
   let hasVerifier = 1;
 }
 
-def BitNet_NormSignPackOp : BitNet_WeightUser<"norm_sign_pack", [Pure]> {
+def BitNet_NormPackBitsOp : BitNet_WeightUser<"norm_pack_bits", [Pure]> {
   let summary = "pack(binarize(rms_norm(x)))";
   let arguments = (ins BitNet_Rows:$input, UnitAttr:$centred,
                        OptionalAttr<SymbolRefAttr>:$gain,
-                       OptionalAttr<SymbolRefAttr>:$bias, F32Attr:$eps);
-  let results = (outs BitNet_Packed:$result);
+                       OptionalAttr<SymbolRefAttr>:$bias, F32Attr:$eps,
+                       BitNet_BitQuantOr<"Sign">:$bit_quant);
+  let results = (outs BitNet_Packed:$result, Optional<BitNet_PlaneSums>:$sum);
   let assemblyFormat = [{
     $input (`centred` $centred^)? (`gain` $gain^)? (`bias` $bias^)? `eps` $eps
-    attr-dict `:` type($input) `->` type($result)
+    (`as` $bit_quant^)? attr-dict `:` type($input) `->` type($result)
+    (`sum` type($sum)^)?
   }];
 }
 
@@ -420,7 +448,8 @@ def BitNet_MatmulOp : BitNet_WeightUser<"matmul", [
   let description = [{
     For every weight W_i: y_i = dequantize(dot(input, W_i)), then at most one of
     `glu`: the only result is act(y_0) * y_1, or `residual`: y_0 + residual.
-    `input` is codes (with `scale` and `sum`) or packed bits (without).
+    `input` is codes (with `scale` and `sum`) or packed bits (of `bit` and
+    `ternary` ones with `sum`).
     `sketch` is a coarse copy of the one int8 weight. It changes nothing about
     the product; where the caller asks for the best logits only, it tells which
     need not be computed (z standard deviations away from them).
@@ -431,6 +460,7 @@ def BitNet_MatmulOp : BitNet_WeightUser<"matmul", [
                        Optional<BitNet_PlaneSums>:$sum,
                        Optional<BitNet_Rows>:$residual,
                        SymbolRefArrayAttr:$weights,
+                       BitNet_BitQuantOr<"Sign">:$bit_quant,
                        OptionalAttr<BitNet_ActivationKindAttr>:$glu,
                        OptionalAttr<SymbolRefAttr>:$sketch,
                        OptionalAttr<F32Attr>:$z,
@@ -439,12 +469,13 @@ def BitNet_MatmulOp : BitNet_WeightUser<"matmul", [
   // Sketch and kernel are set by later passes.
   let builders = [OpBuilder<(ins "TypeRange":$results, "Value":$input,
       "Value":$scale, "Value":$sum, "Value":$residual, "ArrayAttr":$weights,
-      CArg<"ActivationKindAttr", "{}">:$glu), [{
-    build($_builder, $_state, results, input, scale, sum, residual, weights, glu,
-          SymbolRefAttr(), FloatAttr(), StringAttr());
+      "BitQuantAttr":$bitQuant, CArg<"ActivationKindAttr", "{}">:$glu), [{
+    build($_builder, $_state, results, input, scale, sum, residual, weights,
+          bitQuant, glu, SymbolRefAttr(), FloatAttr(), StringAttr());
   }]>];
   let assemblyFormat = [{
-    $input (`scale` $scale^ `sum` $sum)? `,` $weights (`glu` $glu^)?
+    $input (`scale` $scale^)? (`sum` $sum^)? `,` $weights
+    (`as` $bit_quant^)? (`glu` $glu^)?
     (`residual` $residual^)? (`sketch` $sketch^ `z` $z)? (`kernel` $kernel^)?
     attr-dict
     `:` functional-type(operands, results)

@@ -28,10 +28,10 @@ namespace {
 ///         %y = bitnet.dequantize %d scale %s, @w
 ///         (by_group: %s and %sum for each of the weight's groups)
 ///
-/// before: %y = bitnet.linear %x, @w input sign
-/// after:  %b = bitnet.binarize %x
-///         %p = bitnet.pack %b
-///         %d = bitnet.dot %p, @w
+/// before: %y = bitnet.linear %x, @w input ternary            (sign, bit)
+/// after:  %b = bitnet.binarize %x as ternary
+///         %p, %sum = bitnet.pack %b                       (sign: no %sum)
+///         %d = bitnet.dot %p, @w as ternary
 ///         %y = bitnet.dequantize %d, @w
 struct Decompose : OpRewritePattern<LinearOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -49,12 +49,21 @@ struct Decompose : OpRewritePattern<LinearOp> {
     int64_t groups = lookupWeight(op, op.getWeight()).getGroups();
     Value input, scale;
     int64_t planes = op.getInputQuant() == InputQuant::Int16 ? 2 : 1;
-    if (op.getInputQuant() == InputQuant::Sign) {
+    std::optional<BitQuant> bitQuant = bitQuantOf(op.getInputQuant());
+    if (bitQuant) {
+      int64_t bitPlanes = planesOf(*bitQuant);
       Value bits = BinarizeOp::create(
-          rewriter, loc, tensor({dyn, k}, rewriter.getI1Type()), op.getInput());
-      input = PackOp::create(
-          rewriter, loc, tensor({dyn, (k + 63) / 64}, rewriter.getI64Type()),
-          bits);
+          rewriter, loc, tensor({dyn, bitPlanes, k}, rewriter.getI1Type()),
+          op.getInput(), *bitQuant);
+      input =
+          PackOp::create(
+              rewriter, loc,
+              tensor({dyn, bitPlanes, (k + 63) / 64}, rewriter.getI64Type()),
+              *bitQuant == BitQuant::Sign
+                  ? Type()
+                  : tensor({dyn, bitPlanes}, rewriter.getI32Type()),
+              bits)
+              .getResult();
     } else {
       int64_t parts = op.getByGroup() ? groups : 1;
       SmallVector<int64_t> scales = {dyn};
@@ -70,7 +79,7 @@ struct Decompose : OpRewritePattern<LinearOp> {
     }
     Value dots = DotOp::create(
         rewriter, loc, tensor({dyn, planes * groups, n}, rewriter.getI32Type()),
-        input, op.getWeight());
+        input, op.getWeight(), bitQuant.value_or(BitQuant::Sign));
     rewriter.replaceOpWithNewOp<DequantizeOp>(op, op.getType(), dots, scale,
                                               op.getWeight());
     return success();

@@ -9,6 +9,7 @@
 
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 namespace mlir::bitnet {
 #define GEN_PASS_DEF_FOLDEPILOGUE
@@ -20,22 +21,30 @@ using namespace mlir::bitnet;
 
 namespace {
 
-/// The plane sums that belong to `codes`: the third result of the operation
-/// that made them.
-static Value sumOf(Value codes) {
-  if (auto op = codes.getDefiningOp<QuantizeOp>())
-    return op.getSum();
-  if (auto op = codes.getDefiningOp<NormQuantizeOp>())
-    return op.getSum();
-  return {};
+/// The plane sums that belong to `input`, by the operation that made it; null
+/// if there are none. Fails where that is unknown.
+static FailureOr<Value> sumOf(Value input) {
+  Operation *producer = input.getDefiningOp();
+  if (!producer)
+    return failure();
+  return TypeSwitch<Operation *, FailureOr<Value>>(producer)
+      .Case<QuantizeOp, NormQuantizeOp, PackOp, PackBitsOp, NormPackBitsOp>(
+          [](auto op) { return Value(op.getSum()); })
+      .Default([](Operation *) { return failure(); });
+}
+
+/// Whether a product with `dot`'s input needs its sums.
+static bool needsSum(DotOp dot) {
+  return !isPacked(dot.getInput().getType()) ||
+         dot.getBitQuant() != BitQuant::Sign;
 }
 
 /// before: %d = bitnet.dot %q, @w
 ///         %y = bitnet.dequantize %d scale %s, @w
 /// after:  %y = bitnet.matmul %q scale %s sum %sum, [@w]
 ///
-/// Not when the dots have another reader or codes come from an unknown place
-/// (their sums are needed).
+/// Not when the dots have another reader, or sums are needed and the input
+/// comes from an unknown place.
 struct FoldScale : OpRewritePattern<DequantizeOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -44,12 +53,14 @@ struct FoldScale : OpRewritePattern<DequantizeOp> {
     auto dot = op.getInput().getDefiningOp<DotOp>();
     if (!dot || !dot->hasOneUse() || dot.getWeight() != op.getWeight())
       return failure();
-    Value sum = op.getScale() ? sumOf(dot.getInput()) : Value();
-    if (op.getScale() && !sum)
+    FailureOr<Value> sum =
+        needsSum(dot) ? sumOf(dot.getInput()) : FailureOr<Value>(Value());
+    if (failed(sum) || (needsSum(dot) && !*sum))
       return failure();
     rewriter.replaceOpWithNewOp<MatmulOp>(
-        op, TypeRange{op.getType()}, dot.getInput(), op.getScale(), sum,
-        /*residual=*/Value(), rewriter.getArrayAttr({op.getWeightAttr()}));
+        op, TypeRange{op.getType()}, dot.getInput(), op.getScale(), *sum,
+        /*residual=*/Value(), rewriter.getArrayAttr({op.getWeightAttr()}),
+        dot.getBitQuantAttr());
     rewriter.eraseOp(dot);
     return success();
   }
@@ -73,7 +84,8 @@ struct FoldResidual : OpRewritePattern<AddOp> {
         continue;
       rewriter.replaceOpWithNewOp<MatmulOp>(
           op, TypeRange{op.getType()}, matmul.getInput(), matmul.getScale(),
-          matmul.getSum(), residual, matmul.getWeightsAttr());
+          matmul.getSum(), residual, matmul.getWeightsAttr(),
+          matmul.getBitQuantAttr());
       rewriter.eraseOp(matmul);
       return success();
     }

@@ -49,7 +49,7 @@ struct FoldGatePattern : OpRewritePattern<MulOp> {
       rewriter.replaceOpWithNewOp<MatmulOp>(
           op, TypeRange{op.getType()}, matmul.getInput(), matmul.getScale(),
           matmul.getSum(), Value(), rewriter.getArrayAttr(weights),
-          activation.getKindAttr());
+          matmul.getBitQuantAttr(), activation.getKindAttr());
       rewriter.eraseOp(activation);
       rewriter.eraseOp(matmul);
       return success();

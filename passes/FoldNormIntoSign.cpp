@@ -3,7 +3,8 @@
 // A norm multiplies each element by a positive number (its gain times one over
 // the root mean square), which no sign sees. Where the gain is known to be
 // positive (or absent) and no threshold (bias) is learned, the norm goes. A
-// centred one stays: its mean is a threshold.
+// centred one stays: its mean is a threshold. So does one before the
+// comparisons with 1/2 of `bit` and `ternary`, which see every factor.
 //
 // Equal for every input whose normalised value does not underflow to zero,
 // that is for |x| >= 2^-126 times the root mean square.
@@ -34,7 +35,8 @@ struct DropNorm : OpRewritePattern<BinarizeOp> {
   LogicalResult matchAndRewrite(BinarizeOp op,
                                 PatternRewriter &rewriter) const override {
     auto norm = op.getInput().getDefiningOp<RMSNormOp>();
-    if (!norm || norm.getBias() || norm.getCentred())
+    if (!norm || norm.getBias() || norm.getCentred() ||
+        op.getBitQuant() != BitQuant::Sign)
       return failure();
     WeightOp gain =
         norm.getGain() ? lookupWeight(norm, *norm.getGain()) : nullptr;

@@ -51,7 +51,8 @@ static void fuseBlock(Block &block) {
     }
     auto fused = MatmulOp::create(
         builder, first.getLoc(), types, first.getInput(), first.getScale(),
-        first.getSum(), Value(), builder.getArrayAttr(weights));
+        first.getSum(), Value(), builder.getArrayAttr(weights),
+        first.getBitQuantAttr());
     unsigned next = 0;
     for (MatmulOp op : ops) {
       for (Value result : op.getResults())

@@ -57,10 +57,10 @@ static LogicalResult lowerOp(Emitter &e, Operation *op) {
           [&](auto op) { return lowerQuantize(e, op), success(); })
       .Case<NormQuantizeOp>(
           [&](auto op) { return lowerNormQuantize(e, op), success(); })
-      .Case<SignPackOp>(
-          [&](auto op) { return lowerSignPack(e, op), success(); })
-      .Case<NormSignPackOp>(
-          [&](auto op) { return lowerNormSignPack(e, op), success(); })
+      .Case<PackBitsOp>(
+          [&](auto op) { return lowerPackBits(e, op), success(); })
+      .Case<NormPackBitsOp>(
+          [&](auto op) { return lowerNormPackBits(e, op), success(); })
       .Case<RopeOp>([&](auto op) { return lowerRope(e, op), success(); })
       .Case<KVAppendOp>(
           [&](auto op) { return lowerKVAppend(e, op), success(); })

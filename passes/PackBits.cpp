@@ -1,6 +1,6 @@
 //===- PackBits.cpp - Compare and pack in one step ------------------------===//
 //
-// Signs never exist as bytes: the comparison's mask is the packed word. A norm
+// Bits never exist as bytes: the comparison's mask is the packed word. A norm
 // whose threshold keeps it alive is computed in the same loop.
 //
 //===----------------------------------------------------------------------===//
@@ -22,7 +22,7 @@ namespace {
 
 /// before: %b = bitnet.binarize %x
 ///         %p = bitnet.pack %b
-/// after:  %p = bitnet.sign_pack %x
+/// after:  %p = bitnet.pack_bits %x
 struct BinarizePack : OpRewritePattern<PackOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -31,8 +31,9 @@ struct BinarizePack : OpRewritePattern<PackOp> {
     auto binarize = op.getInput().getDefiningOp<BinarizeOp>();
     if (!binarize)
       return failure();
-    rewriter.replaceOpWithNewOp<SignPackOp>(op, op.getType(),
-                                            binarize.getInput());
+    rewriter.replaceOpWithNewOp<PackBitsOp>(op, op->getResultTypes(),
+                                            binarize.getInput(),
+                                            binarize.getBitQuantAttr());
     if (binarize->use_empty())
       rewriter.eraseOp(binarize);
     return success();
@@ -40,21 +41,22 @@ struct BinarizePack : OpRewritePattern<PackOp> {
 };
 
 /// before: %n = bitnet.rms_norm %x gain @g bias @b eps e
-///         %p = bitnet.sign_pack %n
-/// after:  %p = bitnet.norm_sign_pack %x gain @g bias @b eps e
+///         %p = bitnet.pack_bits %n
+/// after:  %p = bitnet.norm_pack_bits %x gain @g bias @b eps e
 ///
 /// Not when the norm has another reader: it would be computed twice.
-struct NormSignPack : OpRewritePattern<SignPackOp> {
+struct NormPackBits : OpRewritePattern<PackBitsOp> {
   using OpRewritePattern::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(SignPackOp op,
+  LogicalResult matchAndRewrite(PackBitsOp op,
                                 PatternRewriter &rewriter) const override {
     auto norm = op.getInput().getDefiningOp<RMSNormOp>();
     if (!norm || !norm->hasOneUse())
       return failure();
-    rewriter.replaceOpWithNewOp<NormSignPackOp>(
-        op, op.getType(), norm.getInput(), norm.getCentredAttr(),
-        norm.getGainAttr(), norm.getBiasAttr(), norm.getEpsAttr());
+    rewriter.replaceOpWithNewOp<NormPackBitsOp>(
+        op, op->getResultTypes(), norm.getInput(), norm.getCentredAttr(),
+        norm.getGainAttr(), norm.getBiasAttr(), norm.getEpsAttr(),
+        op.getBitQuantAttr());
     rewriter.eraseOp(norm);
     return success();
   }
@@ -63,7 +65,7 @@ struct NormSignPack : OpRewritePattern<SignPackOp> {
 struct PackBitsPass : bitnet::impl::PackBitsBase<PackBitsPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<BinarizePack, NormSignPack>(&getContext());
+    patterns.add<BinarizePack, NormPackBits>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -21,7 +21,7 @@ def FuseNormQuantize : Pass<"bitnet-fuse-norm-quantize", "::mlir::ModuleOp"> {
 }
 
 def PackBits : Pass<"bitnet-pack-bits", "::mlir::ModuleOp"> {
-  let summary = "pack(binarize([rms_norm] x)) -> sign_pack, norm_sign_pack";
+  let summary = "pack(binarize([rms_norm] x)) -> pack_bits, norm_pack_bits";
 }
 
 def FoldEpilogue : Pass<"bitnet-fold-epilogue", "::mlir::ModuleOp"> {

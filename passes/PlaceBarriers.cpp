@@ -37,7 +37,7 @@ bool mlir::bitnet::hasLogitRows(Value tensor) {
 }
 
 int64_t mlir::bitnet::itemsPerRow(Operation *op) {
-  if (isa<NormQuantizeOp, QuantizeOp, SignPackOp, NormSignPackOp, RMSNormOp,
+  if (isa<NormQuantizeOp, QuantizeOp, PackBitsOp, NormPackBitsOp, RMSNormOp,
           AddOp, MulOp, ActivationOp, EmbedOp, GatherLogitsOp>(op))
     return 1;
   if (auto rope = dyn_cast<RopeOp>(op))

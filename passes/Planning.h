@@ -43,7 +43,7 @@ inline int64_t paddedColumns(RankedTensorType type) {
 /// Bytes that one token takes of a tensor's buffer, before slots are rounded to
 /// cache lines.
 ///   ?xN f32: alignTo(N, 64) * 4    ?xPxK i8: P * alignTo(K, 64)
-///   ?xW i64: W * 8                 ? f32: 4        ?xP i32: P * 4
+///   ?xPxW i64: P * W * 8           ? f32: 4        ?xP i32: P * 4
 inline int64_t bytesPerToken(RankedTensorType type) {
   int64_t elements = paddedColumns(type);
   for (int64_t dim : type.getShape().drop_front().drop_back(type.getRank() > 1))

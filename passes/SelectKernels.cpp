@@ -29,8 +29,11 @@ static constexpr int64_t kRecordAlign = 4096;
 
 static InputQuant inputKind(MatmulOp op) {
   auto type = cast<RankedTensorType>(op.getInput().getType());
-  if (type.getElementType().isInteger(64))
-    return InputQuant::Sign;
+  if (isPacked(type)) {
+    constexpr InputQuant kBits[] = {InputQuant::Sign, InputQuant::Bit,
+                                    InputQuant::Ternary};
+    return kBits[static_cast<size_t>(op.getBitQuant())];
+  }
   return type.getDimSize(1) == 2 ? InputQuant::Int16 : InputQuant::Int8;
 }
 

@@ -60,6 +60,15 @@ static constexpr Kernel kKernels[] = {
      Layout::Bit1R16, false, 4, "xor and vpopcntq"},
     {"bit1_generic", WeightQuant::Binary, InputQuant::Sign, kAny,
      Layout::Bit1R16, false, 2, "xor and bit count by table or shifts"},
+    {"bit1_bit_vpopcntdq", WeightQuant::Binary, InputQuant::Bit, kPopcount,
+     Layout::Bit1R16, false, 4, "and-not and vpopcntq"},
+    {"bit1_bit_generic", WeightQuant::Binary, InputQuant::Bit, kAny,
+     Layout::Bit1R16, false, 2, "and-not and bit count by table or shifts"},
+    {"bit1_ternary_vpopcntdq", WeightQuant::Binary, InputQuant::Ternary,
+     kPopcount, Layout::Bit1R16, false, 4, "one of two planes and vpopcntq"},
+    {"bit1_ternary_generic", WeightQuant::Binary, InputQuant::Ternary, kAny,
+     Layout::Bit1R16, false, 2,
+     "one of two planes and bit count by table or shifts"},
 };
 
 //===----------------------------------------------------------------------===//

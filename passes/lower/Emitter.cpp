@@ -389,8 +389,11 @@ Value Emitter::absMax(Value lo, Value hi, function_ref<Value(Value)> read) {
 }
 
 Value Emitter::signBits(Value x) {
-  Value mask =
-      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGE, x, splat(0.0f));
+  return bitsOf(
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGE, x, splat(0.0f)));
+}
+
+Value Emitter::bitsOf(Value mask) {
   auto word = VectorType::get(1, b.getI16Type());
   mask = vector::BitCastOp::create(b, loc, word, mask);
   return vector::ExtractOp::create(b, loc, mask, ArrayRef<int64_t>{0});

@@ -180,6 +180,8 @@ public:
   Value roundToEvenInt(Value x); ///< dialect/Exp.h, f32 -> i32
   /// Whether x >= 0 in 16 lanes, as bits of an i16, the first lane lowest.
   Value signBits(Value x);
+  /// 16 lanes of i1 as an i16, the first lowest.
+  Value bitsOf(Value mask);
   Value activation(ActivationKind kind, Value x);
   /// A constant of the type of `like`.
   Value constantLike(Value like, float value);
@@ -202,8 +204,8 @@ void lowerRMSNorm(Emitter &e, RMSNormOp op);           // Norm.cpp
 void lowerHeadNorm(Emitter &e, HeadNormOp op);         // Norm.cpp
 void lowerQuantize(Emitter &e, QuantizeOp op);         // Norm.cpp
 void lowerNormQuantize(Emitter &e, NormQuantizeOp op); // Norm.cpp
-void lowerSignPack(Emitter &e, SignPackOp op);         // Norm.cpp
-void lowerNormSignPack(Emitter &e, NormSignPackOp op); // Norm.cpp
+void lowerPackBits(Emitter &e, PackBitsOp op);         // Norm.cpp
+void lowerNormPackBits(Emitter &e, NormPackBitsOp op); // Norm.cpp
 LogicalResult lowerMatmul(Emitter &e, MatmulOp op);    // Matmul.cpp
 void lowerRope(Emitter &e, RopeOp op);                 // KVCache.cpp
 void lowerKVAppend(Emitter &e, KVAppendOp op);         // KVCache.cpp

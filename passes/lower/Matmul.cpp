@@ -40,7 +40,7 @@ Value MatmulLowering::scaled(const Weight &w, Dots &sums, Value block, Value t,
   if (w.scaleGroup)
     return e.fmul(sums.at(token, 0, group), perToken);
   SmallVector<Value, 2> dots;
-  for (int64_t p = 0; p < planes; ++p)
+  for (int64_t p = 0; p < (bits ? 1 : planes); ++p)
     dots.push_back(sums.at(token, p, group));
   Value value = joinPlanes(dots);
   Value row = e.addI(e.mulI(block, info.rowBlock), group * 16);

@@ -37,14 +37,15 @@ public:
       : e(e), op(op), kernel(kernel), info(getLayoutInfo(kernel.layout)),
         rows(e.rowsOf(op.getInput())) {
     auto type = cast<RankedTensorType>(op.getInput().getType());
-    bits = kernel.layout == Layout::Bit1R16;
-    planes = bits ? 1 : type.getDimSize(1);
+    bits = isPacked(type);
+    planes = type.getDimSize(1);
     input = bits ? e.buffer(op.getInput()) : e.codesAsWords(op.getInput());
     if (!bits) {
       inputGroups = groupsOf(op.getScale().getType());
       tokenScale = e.buffer(op.getScale());
-      planeSum = e.buffer(op.getSum());
     }
+    if (op.getSum())
+      planeSum = e.buffer(op.getSum());
     if (op.getResidual())
       residual = e.buffer(op.getResidual());
     // A step of bits takes few cycles: hardware keeps ahead of it by itself, and

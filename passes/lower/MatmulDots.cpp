@@ -251,8 +251,30 @@ Dots MatmulLowering::groupedDots(const Weight &w, Value block, Value t,
   return result;
 }
 
-/// 64 columns are one word a row: K - 2 popcount(w xor q). Pad bits are 0 in
-/// both and never counted.
+/// Products of signs that are negative, as bits: of a word of 64 columns of
+/// each row and the planes of a token.
+static Value negativeProducts(Emitter &e, BitQuant quant, Value weights,
+                              ArrayRef<Value> planes) {
+  auto flip = [&](Value x, Value y) -> Value {
+    return arith::XOrIOp::create(e.b, e.loc, x, y);
+  };
+  auto both = [&](Value x, Value y) -> Value {
+    return arith::AndIOp::create(e.b, e.loc, x, y);
+  };
+  switch (quant) {
+  case BitQuant::Sign:
+    return flip(weights, planes[0]);
+  case BitQuant::Bit: // p and not w
+    return flip(planes[0], both(weights, planes[0]));
+  case BitQuant::Ternary: // w ? p_1 : p_0
+    return flip(planes[0], both(weights, flip(planes[0], planes[1])));
+  }
+  llvm_unreachable("quantiser of bits");
+}
+
+/// 64 columns are one word a row. Every product is 1, -1 or 0, so a dot is the
+/// number of those that are not 0 less twice the negative ones. Pad bits are 0
+/// in weights and planes and never counted.
 Dots MatmulLowering::bitDots(const Weight &w, Value block, Value t,
                              int64_t tile) {
   OpBuilder &b = e.b;
@@ -269,10 +291,13 @@ Dots MatmulLowering::bitDots(const Weight &w, Value block, Value t,
           halves[h] = e.load(i64x8, w.codes, {block, step, e.index(h * 8)});
         SmallVector<Value> next;
         for (int64_t i = 0; i < tile; ++i) {
-          Value word = e.broadcast(e.load(input, {e.addI(t, i), step}), i64x8);
+          SmallVector<Value> words;
+          for (int64_t p = 0; p < planes; ++p)
+            words.push_back(e.broadcast(
+                e.load(input, {e.addI(t, i), e.index(p), step}), i64x8));
           for (Value half : halves) {
-            Value differ = arith::XOrIOp::create(b, e.loc, half, word);
-            Value counts = math::CtPopOp::create(b, e.loc, differ);
+            Value negative = negativeProducts(e, op.getBitQuant(), half, words);
+            Value counts = math::CtPopOp::create(b, e.loc, negative);
             next.push_back(e.add(carried[next.size()], counts));
           }
         }
@@ -285,8 +310,14 @@ Dots MatmulLowering::bitDots(const Weight &w, Value block, Value t,
     Value low = arith::TruncIOp::create(b, e.loc, i32x8, sums[2 * i]);
     Value high = arith::TruncIOp::create(b, e.loc, i32x8, sums[2 * i + 1]);
     Value counts = vector::ShuffleOp::create(b, e.loc, low, high, both);
-    result.at(i, 0, 0) =
-        e.sub(e.splatI32(static_cast<int32_t>(w.cols)), e.add(counts, counts));
+    Value products = e.splatI32(static_cast<int32_t>(w.cols));
+    if (planeSum) {
+      Value ones = e.load(planeSum, {e.addI(t, i), e.index(0)});
+      for (int64_t p = 1; p < planes; ++p)
+        ones = e.add(ones, e.load(planeSum, {e.addI(t, i), e.index(p)}));
+      products = e.broadcast(ones, e.i32x16());
+    }
+    result.at(i, 0, 0) = e.sub(products, e.add(counts, counts));
   }
   return result;
 }

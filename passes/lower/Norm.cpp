@@ -1,4 +1,4 @@
-//===- Norm.cpp - Norms, quantisation and signs of a row ------------------===//
+//===- Norm.cpp - Norms, quantisation and bits of a row -------------------===//
 //
 // A row belongs to one thread and stays in its first-level cache while it is
 // read two or three times: once for the sum of squares, once for the largest
@@ -238,48 +238,84 @@ void mlir::bitnet::lowerNormQuantize(Emitter &e, NormQuantizeOp op) {
   quantizeRows(e, reader, op);
 }
 
-/// 64 columns to a word: four masks of 16 lanes, the first lowest. Bits beyond
-/// the row's width are cleared, so that no popcount sees them.
-static void packRows(Emitter &e, RowReader &reader, Value input, Value packed) {
+namespace {
+/// A plane of bits: where a comparison holds.
+struct Comparison {
+  arith::CmpFPredicate predicate;
+  float bound;
+};
+} // namespace
+
+static ArrayRef<Comparison> comparisonsOf(BitQuant quant) {
+  static constexpr Comparison kSign[] = {{arith::CmpFPredicate::OGE, 0.0f}},
+                              kHalves[] = {{arith::CmpFPredicate::OGT, 0.5f},
+                                           {arith::CmpFPredicate::OLT, -0.5f}};
+  return quant == BitQuant::Sign ? ArrayRef(kSign)
+                                 : ArrayRef(kHalves, planesOf(quant));
+}
+
+/// 64 columns to a word of each plane: four masks of 16 lanes, the first
+/// lowest. Bits beyond the row's width are cleared, so that no popcount sees
+/// them.
+template <typename OpTy>
+static void packRows(Emitter &e, RowReader &reader, OpTy op) {
   OpBuilder &b = e.b;
-  Value out = e.buffer(packed);
-  auto word = [&](Value t, Value index) {
-    Value bits;
+  auto i64 = [&](uint64_t value) {
+    return arith::ConstantIntOp::create(b, e.loc, static_cast<int64_t>(value),
+                                        64);
+  };
+  Value out = e.buffer(op.getResult());
+  Value sumOut = op.getSum() ? e.buffer(op.getSum()) : Value();
+  ArrayRef<Comparison> planes = comparisonsOf(op.getBitQuant());
+
+  // Stores the words at `index`; returns `ones` with their ones added, a number
+  // for each plane, or nothing where there are none.
+  auto pack = [&](Value t, Value index, uint64_t keep, ValueRange ones) {
+    SmallVector<Value> words(planes.size());
     for (int64_t part = 0; part < 4; ++part) {
-      Value mask =
-          e.signBits(reader.read(t, e.addI(e.mulI(index, 64), part * 16)));
-      mask = arith::ExtUIOp::create(b, e.loc, b.getI64Type(), mask);
-      if (part)
-        mask = arith::ShLIOp::create(
-            b, e.loc, mask,
-            arith::ConstantIntOp::create(b, e.loc, part * 16, 64));
-      bits =
-          bits ? arith::OrIOp::create(b, e.loc, bits, mask).getResult() : mask;
+      Value x = reader.read(t, e.addI(e.mulI(index, 64), part * 16));
+      for (auto [comparison, word] : llvm::zip(planes, words)) {
+        Value mask = arith::CmpFOp::create(b, e.loc, comparison.predicate, x,
+                                           e.splat(comparison.bound));
+        mask = arith::ExtUIOp::create(b, e.loc, b.getI64Type(), e.bitsOf(mask));
+        if (part)
+          mask = arith::ShLIOp::create(b, e.loc, mask, i64(part * 16));
+        word = word ? arith::OrIOp::create(b, e.loc, word, mask) : mask;
+      }
     }
-    return bits;
+    SmallVector<Value> next;
+    for (auto [p, word] : llvm::enumerate(words)) {
+      if (~keep)
+        word = arith::AndIOp::create(b, e.loc, word, i64(keep));
+      e.store(word, out, {t, e.index(p), index});
+      if (sumOut)
+        next.push_back(e.add(ones[p], math::CtPopOp::create(b, e.loc, word)));
+    }
+    return next;
   };
   int64_t full = reader.width() / 64, rest = reader.width() % 64;
-  e.parallel(e.rowsOf(input), [&](Value t) {
+  e.parallel(e.rowsOf(op.getInput()), [&](Value t) {
     reader.startRow(t);
-    e.loop(e.index(0), e.index(full), 1,
-           [&](Value index) { e.store(word(t, index), out, {t, index}); });
-    if (rest) {
-      Value keep = arith::ConstantIntOp::create(
-          b, e.loc, static_cast<int64_t>((uint64_t(1) << rest) - 1), 64);
-      Value index = e.index(full);
-      e.store(arith::AndIOp::create(b, e.loc, word(t, index), keep), out,
-              {t, index});
-    }
+    SmallVector<Value> ones(sumOut ? planes.size() : 0, i64(0));
+    ones = e.loop(e.index(0), e.index(full), 1, ones,
+                  [&](Value index, ValueRange carried) {
+                    return pack(t, index, ~uint64_t(0), carried);
+                  });
+    if (rest)
+      ones = pack(t, e.index(full), (uint64_t(1) << rest) - 1, ones);
+    for (auto [p, count] : llvm::enumerate(ones))
+      e.store(arith::TruncIOp::create(b, e.loc, b.getI32Type(), count), sumOut,
+              {t, e.index(p)});
   });
 }
 
-void mlir::bitnet::lowerSignPack(Emitter &e, SignPackOp op) {
+void mlir::bitnet::lowerPackBits(Emitter &e, PackBitsOp op) {
   RowReader reader(e, op.getInput());
-  packRows(e, reader, op.getInput(), op.getResult());
+  packRows(e, reader, op);
 }
 
-void mlir::bitnet::lowerNormSignPack(Emitter &e, NormSignPackOp op) {
+void mlir::bitnet::lowerNormPackBits(Emitter &e, NormPackBitsOp op) {
   RowReader reader(e, op.getInput());
   reader.setNorm(op);
-  packRows(e, reader, op.getInput(), op.getResult());
+  packRows(e, reader, op);
 }

@@ -84,17 +84,17 @@ func.func @sign_graph(%x: tensor<?x70xf32>) -> tensor<?x70xf32> {
 // CHECK-NEXT: hash [[SIGN]]
 func.func @sign_decomposed(%x: tensor<?x70xf32>) -> tensor<?x70xf32> {
   %n = bitnet.rms_norm %x gain @layer::@gain bias @layer::@bias eps 1.0e-5 : tensor<?x70xf32>
-  %b = bitnet.binarize %n : tensor<?x70xf32> -> tensor<?x70xi1>
-  %p = bitnet.pack %b : tensor<?x70xi1> -> tensor<?x2xi64>
-  %d = bitnet.dot %p, @layer::@b : tensor<?x2xi64> -> tensor<?x1x70xi32>
+  %b = bitnet.binarize %n : tensor<?x70xf32> -> tensor<?x1x70xi1>
+  %p = bitnet.pack %b : tensor<?x1x70xi1> -> tensor<?x1x2xi64>
+  %d = bitnet.dot %p, @layer::@b : tensor<?x1x2xi64> -> tensor<?x1x70xi32>
   %l = bitnet.dequantize %d, @layer::@b : tensor<?x1x70xi32> -> tensor<?x70xf32>
   return %l : tensor<?x70xf32>
 }
 // CHECK-LABEL: @sign_fused
 // CHECK-NEXT: hash [[SIGN]]
 func.func @sign_fused(%x: tensor<?x70xf32>) -> tensor<?x70xf32> {
-  %p = bitnet.norm_sign_pack %x gain @layer::@gain bias @layer::@bias eps 1.0e-5 : tensor<?x70xf32> -> tensor<?x2xi64>
-  %l = bitnet.matmul %p, [@layer::@b] : (tensor<?x2xi64>) -> tensor<?x70xf32>
+  %p = bitnet.norm_pack_bits %x gain @layer::@gain bias @layer::@bias eps 1.0e-5 : tensor<?x70xf32> -> tensor<?x1x2xi64>
+  %l = bitnet.matmul %p, [@layer::@b] : (tensor<?x1x2xi64>) -> tensor<?x70xf32>
   return %l : tensor<?x70xf32>
 }
 
@@ -102,19 +102,39 @@ func.func @sign_fused(%x: tensor<?x70xf32>) -> tensor<?x70xf32> {
 // gains of both signs does.
 // CHECK-LABEL: @norm_before_sign
 // CHECK-NEXT: hash [[NORM:.*]]
-func.func @norm_before_sign(%x: tensor<?x70xf32>) -> tensor<?x2xi64> {
-  %p = bitnet.norm_sign_pack %x gain @layer::@positive eps 1.0e-5 : tensor<?x70xf32> -> tensor<?x2xi64>
-  return %p : tensor<?x2xi64>
+func.func @norm_before_sign(%x: tensor<?x70xf32>) -> tensor<?x1x2xi64> {
+  %p = bitnet.norm_pack_bits %x gain @layer::@positive eps 1.0e-5 : tensor<?x70xf32> -> tensor<?x1x2xi64>
+  return %p : tensor<?x1x2xi64>
 }
 // CHECK-LABEL: @no_norm_before_sign
 // CHECK-NEXT: hash [[NORM]]
-func.func @no_norm_before_sign(%x: tensor<?x70xf32>) -> tensor<?x2xi64> {
-  %p = bitnet.sign_pack %x : tensor<?x70xf32> -> tensor<?x2xi64>
-  return %p : tensor<?x2xi64>
+func.func @no_norm_before_sign(%x: tensor<?x70xf32>) -> tensor<?x1x2xi64> {
+  %p = bitnet.pack_bits %x : tensor<?x70xf32> -> tensor<?x1x2xi64>
+  return %p : tensor<?x1x2xi64>
 }
 // CHECK-LABEL: @mixed_norm_before_sign
 // CHECK-NOT: hash [[NORM]]
-func.func @mixed_norm_before_sign(%x: tensor<?x70xf32>) -> tensor<?x2xi64> {
-  %p = bitnet.norm_sign_pack %x gain @layer::@gain eps 1.0e-5 : tensor<?x70xf32> -> tensor<?x2xi64>
-  return %p : tensor<?x2xi64>
+func.func @mixed_norm_before_sign(%x: tensor<?x70xf32>) -> tensor<?x1x2xi64> {
+  %p = bitnet.norm_pack_bits %x gain @layer::@gain eps 1.0e-5 : tensor<?x70xf32> -> tensor<?x1x2xi64>
+  return %p : tensor<?x1x2xi64>
+}
+
+// CHECK-LABEL: @bit_graph
+// CHECK-NEXT: hash [[BIT:.*]]
+// CHECK: result 1: {{.*}} hash [[TERNARY:.*]]
+func.func @bit_graph(%x: tensor<?x70xf32>) -> (tensor<?x70xf32>, tensor<?x70xf32>) {
+  %n = bitnet.rms_norm %x gain @layer::@gain bias @layer::@bias eps 1.0e-5 : tensor<?x70xf32>
+  %l = bitnet.linear %n, @layer::@b input bit : tensor<?x70xf32> -> tensor<?x70xf32>
+  %m = bitnet.linear %n, @layer::@b input ternary : tensor<?x70xf32> -> tensor<?x70xf32>
+  return %l, %m : tensor<?x70xf32>, tensor<?x70xf32>
+}
+// CHECK-LABEL: @bit_fused
+// CHECK-NEXT: hash [[BIT]]
+// CHECK: result 1: {{.*}} hash [[TERNARY]]
+func.func @bit_fused(%x: tensor<?x70xf32>) -> (tensor<?x70xf32>, tensor<?x70xf32>) {
+  %p, %s = bitnet.norm_pack_bits %x gain @layer::@gain bias @layer::@bias eps 1.0e-5 as bit : tensor<?x70xf32> -> tensor<?x1x2xi64> sum tensor<?x1xi32>
+  %l = bitnet.matmul %p sum %s, [@layer::@b] as bit : (tensor<?x1x2xi64>, tensor<?x1xi32>) -> tensor<?x70xf32>
+  %q, %t = bitnet.norm_pack_bits %x gain @layer::@gain bias @layer::@bias eps 1.0e-5 as ternary : tensor<?x70xf32> -> tensor<?x2x2xi64> sum tensor<?x2xi32>
+  %m = bitnet.matmul %q sum %t, [@layer::@b] as ternary : (tensor<?x2x2xi64>, tensor<?x2xi32>) -> tensor<?x70xf32>
+  return %l, %m : tensor<?x70xf32>, tensor<?x70xf32>
 }

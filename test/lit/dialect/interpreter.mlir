@@ -103,37 +103,60 @@ func.func @quantize_planes() -> (tensor<1x2x8xi8>, tensor<1xf32>, tensor<1x2xi32
 
 // Both zeros are +1. 0b10011101 = 157.
 // CHECK-LABEL: @signs
-// CHECK-NEXT: result 0: 1x8xi1
+// CHECK-NEXT: result 0: 1x1x8xi1
 // CHECK-NEXT: {{^}}  1 0 1 1 1 0 0 1{{$}}
-// CHECK-NEXT: result 1: 1x1xi64
+// CHECK-NEXT: result 1: 1x1x1xi64
 // CHECK-NEXT: {{^}}  157{{$}}
-// CHECK-NEXT: result 2: 1x1xi64
+// CHECK-NEXT: result 2: 1x1x1xi64
 // CHECK-NEXT: {{^}}  157{{$}}
-func.func @signs() -> (tensor<1x8xi1>, tensor<1x1xi64>, tensor<1x1xi64>) {
+func.func @signs() -> (tensor<1x1x8xi1>, tensor<1x1x1xi64>, tensor<1x1x1xi64>) {
   %x = arith.constant dense<[[1.0, -1.0, 0.0, -0.0, 2.0, -3.0, -4.0, 5.0]]> : tensor<1x8xf32>
-  %b = bitnet.binarize %x : tensor<1x8xf32> -> tensor<1x8xi1>
-  %p = bitnet.pack %b : tensor<1x8xi1> -> tensor<1x1xi64>
-  %q = bitnet.sign_pack %x : tensor<1x8xf32> -> tensor<1x1xi64>
-  return %b, %p, %q : tensor<1x8xi1>, tensor<1x1xi64>, tensor<1x1xi64>
+  %b = bitnet.binarize %x : tensor<1x8xf32> -> tensor<1x1x8xi1>
+  %p = bitnet.pack %b : tensor<1x1x8xi1> -> tensor<1x1x1xi64>
+  %q = bitnet.pack_bits %x : tensor<1x8xf32> -> tensor<1x1x1xi64>
+  return %b, %p, %q : tensor<1x1x8xi1>, tensor<1x1x1xi64>, tensor<1x1x1xi64>
+}
+
+// Bits where x > 1/2 (0b10001101 = 141); ternary planes x > 1/2 and x < -1/2
+// (0b01010000 = 80), as rint would have it: halves go to 0.
+// CHECK-LABEL: @planes
+// CHECK-NEXT: result 0: 1x1x1xi64
+// CHECK-NEXT: {{^}}  141{{$}}
+// CHECK-NEXT: result 1: 1x1xi32
+// CHECK-NEXT: {{^}}  4{{$}}
+// CHECK-NEXT: result 2: 1x2x8xi1
+// CHECK-NEXT: {{^}}  1 0 1 1 0 0 0 1{{$}}
+// CHECK-NEXT: {{^}}  0 0 0 0 1 0 1 0{{$}}
+// CHECK-NEXT: result 3: 1x2x1xi64
+// CHECK-NEXT: {{^}}  141{{$}}
+// CHECK-NEXT: {{^}}  80{{$}}
+// CHECK-NEXT: result 4: 1x2xi32
+// CHECK-NEXT: {{^}}  4 2{{$}}
+func.func @planes() -> (tensor<1x1x1xi64>, tensor<1x1xi32>, tensor<1x2x8xi1>, tensor<1x2x1xi64>, tensor<1x2xi32>) {
+  %x = arith.constant dense<[[1.0, 0.5, 0.51, 9.0, -0.51, -0.5, -4.0, 5.0]]> : tensor<1x8xf32>
+  %p, %s = bitnet.pack_bits %x as bit : tensor<1x8xf32> -> tensor<1x1x1xi64> sum tensor<1x1xi32>
+  %b = bitnet.binarize %x as ternary : tensor<1x8xf32> -> tensor<1x2x8xi1>
+  %q, %u = bitnet.pack %b : tensor<1x2x8xi1> -> tensor<1x2x1xi64> sum tensor<1x2xi32>
+  return %p, %s, %b, %q, %u : tensor<1x1x1xi64>, tensor<1x1xi32>, tensor<1x2x8xi1>, tensor<1x2x1xi64>, tensor<1x2xi32>
 }
 
 // Pad bits are 0 and do not count: 65 - 2 * 0 and, with all signs negative,
 // 65 - 2 * 65.
 // CHECK-LABEL: @dot_bits
-// CHECK-NEXT: result 0: 1x2xi64
+// CHECK-NEXT: result 0: 1x1x2xi64
 // CHECK-NEXT: {{^}}  -1 1{{$}}
 // CHECK-NEXT: result 1: 1x1x1xi32
 // CHECK-NEXT: {{^}}  65{{$}}
 // CHECK-NEXT: result 2: 1x1x1xi32
 // CHECK-NEXT: {{^}}  -65{{$}}
-func.func @dot_bits() -> (tensor<1x2xi64>, tensor<1x1x1xi32>, tensor<1x1x1xi32>) {
+func.func @dot_bits() -> (tensor<1x1x2xi64>, tensor<1x1x1xi32>, tensor<1x1x1xi32>) {
   %x = arith.constant dense<1.0> : tensor<1x65xf32>
   %y = arith.constant dense<-1.0> : tensor<1x65xf32>
-  %p = bitnet.sign_pack %x : tensor<1x65xf32> -> tensor<1x2xi64>
-  %q = bitnet.sign_pack %y : tensor<1x65xf32> -> tensor<1x2xi64>
-  %d = bitnet.dot %p, @w::@bits : tensor<1x2xi64> -> tensor<1x1x1xi32>
-  %e = bitnet.dot %q, @w::@bits : tensor<1x2xi64> -> tensor<1x1x1xi32>
-  return %p, %d, %e : tensor<1x2xi64>, tensor<1x1x1xi32>, tensor<1x1x1xi32>
+  %p = bitnet.pack_bits %x : tensor<1x65xf32> -> tensor<1x1x2xi64>
+  %q = bitnet.pack_bits %y : tensor<1x65xf32> -> tensor<1x1x2xi64>
+  %d = bitnet.dot %p, @w::@bits : tensor<1x1x2xi64> -> tensor<1x1x1xi32>
+  %e = bitnet.dot %q, @w::@bits : tensor<1x1x2xi64> -> tensor<1x1x1xi32>
+  return %p, %d, %e : tensor<1x1x2xi64>, tensor<1x1x1xi32>, tensor<1x1x1xi32>
 }
 
 // 1 + 2 + 3 - 128, of both planes; (4 * 256 - 122) * (1 * 0.5).

@@ -174,7 +174,7 @@ bitnet.record @layer count 1 {
   bitnet.weight @w quant ternary shape [64, 64] source "w"
 }
 func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
-  // expected-error @+1 {{sign input does not multiply with ternary weight @layer::@w}}
+  // expected-error @+1 {{bit input does not multiply with ternary weight @layer::@w}}
   %0 = bitnet.linear %x, @layer::@w input sign : tensor<?x64xf32> -> tensor<?x64xf32>
   return %0 : tensor<?x64xf32>
 }
@@ -369,18 +369,42 @@ func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
 
 // -----
 
-func.func @f(%x: tensor<?x64xf32>) -> tensor<?x32xi1> {
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x32xi1> {
   // expected-error @+1 {{input and result must have equal rows}}
-  %0 = bitnet.binarize %x : tensor<?x64xf32> -> tensor<?x32xi1>
-  return %0 : tensor<?x32xi1>
+  %0 = bitnet.binarize %x : tensor<?x64xf32> -> tensor<?x1x32xi1>
+  return %0 : tensor<?x1x32xi1>
 }
 
 // -----
 
-func.func @f(%x: tensor<?x65xi1>) -> tensor<?x1xi64> {
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x64xi1> {
+  // expected-error @+1 {{ternary has 2 planes of bits, not 1}}
+  %0 = bitnet.binarize %x as ternary : tensor<?x64xf32> -> tensor<?x1x64xi1>
+  return %0 : tensor<?x1x64xi1>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x2x64xi1>) -> tensor<?x1x1xi64> {
+  // expected-error @+1 {{input has 2 planes, result 1}}
+  %0 = bitnet.pack %x : tensor<?x2x64xi1> -> tensor<?x1x1xi64>
+  return %0 : tensor<?x1x1xi64>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x1xi64> {
+  // expected-error @+1 {{sum must have one entry for each of 1 planes, has 2}}
+  %0, %1 = bitnet.pack_bits %x as bit : tensor<?x64xf32> -> tensor<?x1x1xi64> sum tensor<?x2xi32>
+  return %0 : tensor<?x1x1xi64>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x1x65xi1>) -> tensor<?x1x1xi64> {
   // expected-error @+1 {{packs 65 bits into 2 words, has 1}}
-  %0 = bitnet.pack %x : tensor<?x65xi1> -> tensor<?x1xi64>
-  return %0 : tensor<?x1xi64>
+  %0 = bitnet.pack %x : tensor<?x1x65xi1> -> tensor<?x1x1xi64>
+  return %0 : tensor<?x1x1xi64>
 }
 
 // -----
@@ -407,9 +431,9 @@ func.func @f(%c: tensor<?x1x64xi8>) -> tensor<?x1x32xi32> {
 bitnet.record @layer count 1 {
   bitnet.weight @w quant binary shape [32, 65] source "w"
 }
-func.func @f(%p: tensor<?x1xi64>) -> tensor<?x1x32xi32> {
+func.func @f(%p: tensor<?x1x1xi64>) -> tensor<?x1x32xi32> {
   // expected-error @+1 {{input has 1 words, weight @layer::@w needs 2}}
-  %0 = bitnet.dot %p, @layer::@w : tensor<?x1xi64> -> tensor<?x1x32xi32>
+  %0 = bitnet.dot %p, @layer::@w : tensor<?x1x1xi64> -> tensor<?x1x32xi32>
   return %0 : tensor<?x1x32xi32>
 }
 
@@ -476,18 +500,18 @@ func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x64xi8> {
 
 // -----
 
-func.func @f(%x: tensor<?x64xf32>) -> tensor<?x2xi64> {
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x2xi64> {
   // expected-error @+1 {{packs 64 bits into 1 words, has 2}}
-  %0 = bitnet.sign_pack %x : tensor<?x64xf32> -> tensor<?x2xi64>
-  return %0 : tensor<?x2xi64>
+  %0 = bitnet.pack_bits %x : tensor<?x64xf32> -> tensor<?x1x2xi64>
+  return %0 : tensor<?x1x2xi64>
 }
 
 // -----
 
-func.func @f(%x: tensor<?x64xf32>) -> tensor<?x2xi64> {
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x2xi64> {
   // expected-error @+1 {{packs 64 bits into 1 words, has 2}}
-  %0 = bitnet.norm_sign_pack %x gain @layer::@g eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x2xi64>
-  return %0 : tensor<?x2xi64>
+  %0 = bitnet.norm_pack_bits %x gain @layer::@g eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x1x2xi64>
+  return %0 : tensor<?x1x2xi64>
 }
 
 // -----
@@ -495,10 +519,10 @@ func.func @f(%x: tensor<?x64xf32>) -> tensor<?x2xi64> {
 bitnet.record @layer count 1 {
   bitnet.weight @g quant float shape [64] source "g"
 }
-func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1xi64> {
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x1xi64> {
   // expected-error @+1 {{bias @layer::@b is not a weight}}
-  %0 = bitnet.norm_sign_pack %x gain @layer::@g bias @layer::@b eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x1xi64>
-  return %0 : tensor<?x1xi64>
+  %0 = bitnet.norm_pack_bits %x gain @layer::@g bias @layer::@b eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x1x1xi64>
+  return %0 : tensor<?x1x1xi64>
 }
 
 // -----
@@ -511,42 +535,26 @@ func.func @f(%c: tensor<?x1x64xi8>) -> tensor<?x32xf32> {
 
 // -----
 
-func.func @f(%p: tensor<?x1xi64>, %s: tensor<?xf32>, %u: tensor<?x1xi32>) -> tensor<?x32xf32> {
-  // expected-error @+1 {{packed bits take no scale and sum}}
-  %0 = bitnet.matmul %p scale %s sum %u, [@layer::@w] : (tensor<?x1xi64>, tensor<?xf32>, tensor<?x1xi32>) -> tensor<?x32xf32>
+func.func @f(%p: tensor<?x1x1xi64>, %s: tensor<?xf32>, %u: tensor<?x1xi32>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{packed bits take no scale}}
+  %0 = bitnet.matmul %p scale %s sum %u, [@layer::@w] : (tensor<?x1x1xi64>, tensor<?xf32>, tensor<?x1xi32>) -> tensor<?x32xf32>
   return %0 : tensor<?x32xf32>
 }
 
 // -----
 
-func.func @f(%p: tensor<?x1xi64>) {
-  // expected-error @+1 {{needs at least one weight}}
-  bitnet.matmul %p, [] : (tensor<?x1xi64>) -> ()
-  return
-}
-
-// -----
-
-// A gate is a pair.
-func.func @f(%p: tensor<?x1xi64>) -> tensor<?x32xf32> {
-  // expected-error @+1 {{glu takes two weights and no residual}}
-  %0 = bitnet.matmul %p, [@layer::@w] glu silu : (tensor<?x1xi64>) -> tensor<?x32xf32>
+// K - 2 popcount(w xor p) has no need of them.
+func.func @f(%p: tensor<?x1x1xi64>, %u: tensor<?x1xi32>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{sign bits take no sum}}
+  %0 = bitnet.matmul %p sum %u, [@layer::@w] : (tensor<?x1x1xi64>, tensor<?x1xi32>) -> tensor<?x32xf32>
   return %0 : tensor<?x32xf32>
 }
 
 // -----
 
-func.func @f(%p: tensor<?x1xi64>, %r: tensor<?x32xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>) {
-  // expected-error @+1 {{a residual goes with one weight, has 2}}
-  %0:2 = bitnet.matmul %p, [@layer::@w, @layer::@w] residual %r : (tensor<?x1xi64>, tensor<?x32xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>)
-  return %0#0, %0#1 : tensor<?x32xf32>, tensor<?x32xf32>
-}
-
-// -----
-
-func.func @f(%p: tensor<?x1xi64>) -> tensor<?x32xf32> {
-  // expected-error @+1 {{must have 2 results, has 1}}
-  %0 = bitnet.matmul %p, [@layer::@w, @layer::@w] : (tensor<?x1xi64>) -> tensor<?x32xf32>
+func.func @f(%p: tensor<?x1x1xi64>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{bit bits need a sum}}
+  %0 = bitnet.matmul %p, [@layer::@w] as bit : (tensor<?x1x1xi64>) -> tensor<?x32xf32>
   return %0 : tensor<?x32xf32>
 }
 
@@ -555,9 +563,64 @@ func.func @f(%p: tensor<?x1xi64>) -> tensor<?x32xf32> {
 bitnet.record @layer count 1 {
   bitnet.weight @w quant binary shape [32, 64] source "w"
 }
-func.func @f(%p: tensor<?x1xi64>, %r: tensor<?x48xf32>) -> tensor<?x32xf32> {
+func.func @f(%p: tensor<?x1x1xi64>) -> tensor<?x1x32xi32> {
+  // expected-error @+1 {{ternary has 2 planes of bits, not 1}}
+  %0 = bitnet.dot %p, @layer::@w as ternary : tensor<?x1x1xi64> -> tensor<?x1x32xi32>
+  return %0 : tensor<?x1x32xi32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [32, 64] source "w"
+}
+func.func @f(%c: tensor<?x1x64xi8>) -> tensor<?x1x32xi32> {
+  // expected-error @+1 {{as bit is for packed bits}}
+  %0 = bitnet.dot %c, @layer::@w as bit : tensor<?x1x64xi8> -> tensor<?x1x32xi32>
+  return %0 : tensor<?x1x32xi32>
+}
+
+// -----
+
+func.func @f(%p: tensor<?x1x1xi64>) {
+  // expected-error @+1 {{needs at least one weight}}
+  bitnet.matmul %p, [] : (tensor<?x1x1xi64>) -> ()
+  return
+}
+
+// -----
+
+// A gate is a pair.
+func.func @f(%p: tensor<?x1x1xi64>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{glu takes two weights and no residual}}
+  %0 = bitnet.matmul %p, [@layer::@w] glu silu : (tensor<?x1x1xi64>) -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+func.func @f(%p: tensor<?x1x1xi64>, %r: tensor<?x32xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>) {
+  // expected-error @+1 {{a residual goes with one weight, has 2}}
+  %0:2 = bitnet.matmul %p, [@layer::@w, @layer::@w] residual %r : (tensor<?x1x1xi64>, tensor<?x32xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>)
+  return %0#0, %0#1 : tensor<?x32xf32>, tensor<?x32xf32>
+}
+
+// -----
+
+func.func @f(%p: tensor<?x1x1xi64>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{must have 2 results, has 1}}
+  %0 = bitnet.matmul %p, [@layer::@w, @layer::@w] : (tensor<?x1x1xi64>) -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [32, 64] source "w"
+}
+func.func @f(%p: tensor<?x1x1xi64>, %r: tensor<?x48xf32>) -> tensor<?x32xf32> {
   // expected-error @+1 {{residual must be 'tensor<?x32xf32>', is 'tensor<?x48xf32>'}}
-  %0 = bitnet.matmul %p, [@layer::@w] residual %r : (tensor<?x1xi64>, tensor<?x48xf32>) -> tensor<?x32xf32>
+  %0 = bitnet.matmul %p, [@layer::@w] residual %r : (tensor<?x1x1xi64>, tensor<?x48xf32>) -> tensor<?x32xf32>
   return %0 : tensor<?x32xf32>
 }
 
@@ -589,7 +652,7 @@ bitnet.record @layer count 1 {
   bitnet.weight @w quant binary shape [64, 64] scale_rows 64 group 32 source "w"
 }
 func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
-  // expected-error @+1 {{sign input does not multiply with groups of weight @layer::@w}}
+  // expected-error @+1 {{bit input does not multiply with groups of weight @layer::@w}}
   %0 = bitnet.linear %x, @layer::@w input sign : tensor<?x64xf32> -> tensor<?x64xf32>
   return %0 : tensor<?x64xf32>
 }

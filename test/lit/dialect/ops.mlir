@@ -101,12 +101,12 @@ func.func @decomposed(%x: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x32xf3
   %d = bitnet.dot %c, @layer::@t : tensor<?x2x64xi8> -> tensor<?x2x64xi32>
   // CHECK: bitnet.dequantize %{{.*}} scale %{{.*}}, @layer::@t : tensor<?x2x64xi32>, tensor<?xf32> -> tensor<?x64xf32>
   %y = bitnet.dequantize %d scale %s, @layer::@t : tensor<?x2x64xi32>, tensor<?xf32> -> tensor<?x64xf32>
-  // CHECK: bitnet.binarize %{{.*}} : tensor<?x64xf32> -> tensor<?x64xi1>
-  %b = bitnet.binarize %x : tensor<?x64xf32> -> tensor<?x64xi1>
-  // CHECK: bitnet.pack %{{.*}} : tensor<?x64xi1> -> tensor<?x1xi64>
-  %p = bitnet.pack %b : tensor<?x64xi1> -> tensor<?x1xi64>
-  // CHECK: bitnet.dot %{{.*}}, @layer::@b : tensor<?x1xi64> -> tensor<?x1x32xi32>
-  %e = bitnet.dot %p, @layer::@b : tensor<?x1xi64> -> tensor<?x1x32xi32>
+  // CHECK: bitnet.binarize %{{.*}} : tensor<?x64xf32> -> tensor<?x1x64xi1>
+  %b = bitnet.binarize %x : tensor<?x64xf32> -> tensor<?x1x64xi1>
+  // CHECK: bitnet.pack %{{.*}} : tensor<?x1x64xi1> -> tensor<?x1x1xi64>
+  %p = bitnet.pack %b : tensor<?x1x64xi1> -> tensor<?x1x1xi64>
+  // CHECK: bitnet.dot %{{.*}}, @layer::@b : tensor<?x1x1xi64> -> tensor<?x1x32xi32>
+  %e = bitnet.dot %p, @layer::@b : tensor<?x1x1xi64> -> tensor<?x1x32xi32>
   // CHECK: bitnet.dequantize %{{.*}}, @layer::@b : tensor<?x1x32xi32> -> tensor<?x32xf32>
   %z = bitnet.dequantize %e, @layer::@b : tensor<?x1x32xi32> -> tensor<?x32xf32>
   return %y, %z : tensor<?x64xf32>, tensor<?x32xf32>
@@ -116,14 +116,18 @@ func.func @decomposed(%x: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x32xf3
 func.func @fused(%x: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x32xf32>, tensor<?x64xf32>, tensor<?x64xf32>) {
   // CHECK: bitnet.norm_quantize %{{.*}} gain @layer::@gain bias @layer::@bias eps {{.*}} : tensor<?x64xf32> -> tensor<?x1x64xi8>, tensor<?xf32>, tensor<?x1xi32>
   %c, %s, %sum = bitnet.norm_quantize %x gain @layer::@gain bias @layer::@bias eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x1x64xi8>, tensor<?xf32>, tensor<?x1xi32>
-  // CHECK: bitnet.sign_pack %{{.*}} : tensor<?x64xf32> -> tensor<?x1xi64>
-  %p = bitnet.sign_pack %x : tensor<?x64xf32> -> tensor<?x1xi64>
-  // CHECK: bitnet.norm_sign_pack %{{.*}} gain @layer::@gain eps {{.*}} : tensor<?x64xf32> -> tensor<?x1xi64>
-  %np = bitnet.norm_sign_pack %x gain @layer::@gain eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x1xi64>
+  // CHECK: bitnet.pack_bits %{{.*}} : tensor<?x64xf32> -> tensor<?x1x1xi64>
+  %p = bitnet.pack_bits %x : tensor<?x64xf32> -> tensor<?x1x1xi64>
+  // CHECK: bitnet.norm_pack_bits %{{.*}} gain @layer::@gain eps {{.*}} : tensor<?x64xf32> -> tensor<?x1x1xi64>
+  %np = bitnet.norm_pack_bits %x gain @layer::@gain eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x1x1xi64>
+  // CHECK: %[[T:.*]], %[[TSUM:.*]] = bitnet.pack_bits %{{.*}} as ternary : tensor<?x64xf32> -> tensor<?x2x1xi64> sum tensor<?x2xi32>
+  %t, %tsum = bitnet.pack_bits %x as ternary : tensor<?x64xf32> -> tensor<?x2x1xi64> sum tensor<?x2xi32>
+  // CHECK: bitnet.matmul %[[T]] sum %[[TSUM]], [@layer::@b] as ternary : (tensor<?x2x1xi64>, tensor<?x2xi32>) -> tensor<?x32xf32>
+  %ty = bitnet.matmul %t sum %tsum, [@layer::@b] as ternary : (tensor<?x2x1xi64>, tensor<?x2xi32>) -> tensor<?x32xf32>
   // CHECK: bitnet.matmul %{{.*}} scale %{{.*}} sum %{{.*}}, [@layer::@t, @layer::@u] : (tensor<?x1x64xi8>, tensor<?xf32>, tensor<?x1xi32>) -> (tensor<?x64xf32>, tensor<?x64xf32>)
   %y:2 = bitnet.matmul %c scale %s sum %sum, [@layer::@t, @layer::@u] : (tensor<?x1x64xi8>, tensor<?xf32>, tensor<?x1xi32>) -> (tensor<?x64xf32>, tensor<?x64xf32>)
-  // CHECK: bitnet.matmul %{{.*}}, [@layer::@b] kernel "generic" : (tensor<?x1xi64>) -> tensor<?x32xf32>
-  %z = bitnet.matmul %np, [@layer::@b] kernel "generic" : (tensor<?x1xi64>) -> tensor<?x32xf32>
+  // CHECK: bitnet.matmul %{{.*}}, [@layer::@b] kernel "generic" : (tensor<?x1x1xi64>) -> tensor<?x32xf32>
+  %z = bitnet.matmul %np, [@layer::@b] kernel "generic" : (tensor<?x1x1xi64>) -> tensor<?x32xf32>
   // CHECK: bitnet.matmul %{{.*}} scale %{{.*}} sum %{{.*}}, [@layer::@t, @layer::@u] glu silu :
   %g = bitnet.matmul %c scale %s sum %sum, [@layer::@t, @layer::@u] glu silu : (tensor<?x1x64xi8>, tensor<?xf32>, tensor<?x1xi32>) -> tensor<?x64xf32>
   // CHECK: bitnet.matmul %{{.*}} scale %{{.*}} sum %{{.*}}, [@layer::@u] residual %{{.*}} :

@@ -31,11 +31,30 @@ func.func @int16(%x: tensor<?x80xf32>) -> tensor<?x20xf32> {
 
 // CHECK-LABEL: func.func @sign
 // CHECK: %[[B:.*]] = bitnet.binarize %arg0
-// CHECK: %[[P:.*]] = bitnet.pack %[[B]] : tensor<?x80xi1> -> tensor<?x2xi64>
-// CHECK: %[[D:.*]] = bitnet.dot %[[P]], @layer::@b : tensor<?x2xi64> -> tensor<?x1x48xi32>
+// CHECK: %[[P:.*]] = bitnet.pack %[[B]] : tensor<?x1x80xi1> -> tensor<?x1x2xi64>
+// CHECK: %[[D:.*]] = bitnet.dot %[[P]], @layer::@b : tensor<?x1x2xi64> -> tensor<?x1x48xi32>
 // CHECK: bitnet.dequantize %[[D]], @layer::@b : tensor<?x1x48xi32> -> tensor<?x48xf32>
 func.func @sign(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
   %y = bitnet.linear %x, @layer::@b input sign : tensor<?x80xf32> -> tensor<?x48xf32>
+  return %y : tensor<?x48xf32>
+}
+
+// Dots with these need the number of ones in each plane; those with signs do not.
+// CHECK-LABEL: func.func @bit
+// CHECK: %[[B:.*]] = bitnet.binarize %arg0 as bit : tensor<?x80xf32> -> tensor<?x1x80xi1>
+// CHECK: %[[P:.*]], %{{.*}} = bitnet.pack %[[B]] : tensor<?x1x80xi1> -> tensor<?x1x2xi64> sum tensor<?x1xi32>
+// CHECK: bitnet.dot %[[P]], @layer::@b as bit : tensor<?x1x2xi64> -> tensor<?x1x48xi32>
+func.func @bit(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
+  %y = bitnet.linear %x, @layer::@b input bit : tensor<?x80xf32> -> tensor<?x48xf32>
+  return %y : tensor<?x48xf32>
+}
+
+// CHECK-LABEL: func.func @ternary
+// CHECK: %[[B:.*]] = bitnet.binarize %arg0 as ternary : tensor<?x80xf32> -> tensor<?x2x80xi1>
+// CHECK: %[[P:.*]], %{{.*}} = bitnet.pack %[[B]] : tensor<?x2x80xi1> -> tensor<?x2x2xi64> sum tensor<?x2xi32>
+// CHECK: bitnet.dot %[[P]], @layer::@b as ternary : tensor<?x2x2xi64> -> tensor<?x1x48xi32>
+func.func @ternary(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
+  %y = bitnet.linear %x, @layer::@b input ternary : tensor<?x80xf32> -> tensor<?x48xf32>
   return %y : tensor<?x48xf32>
 }
 

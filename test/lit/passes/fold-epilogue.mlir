@@ -36,11 +36,33 @@ func.func @residual(%x: tensor<?x80xf32>) -> tensor<?x80xf32> {
 // CHECK: bitnet.matmul %{{.*}}, [@layer::@b] residual %arg0
 // CHECK-NOT: bitnet.add
 func.func @residual_of_bits(%x: tensor<?x80xf32>) -> tensor<?x80xf32> {
-  %p = bitnet.sign_pack %x : tensor<?x80xf32> -> tensor<?x2xi64>
-  %d = bitnet.dot %p, @layer::@b : tensor<?x2xi64> -> tensor<?x1x80xi32>
+  %p = bitnet.pack_bits %x : tensor<?x80xf32> -> tensor<?x1x2xi64>
+  %d = bitnet.dot %p, @layer::@b : tensor<?x1x2xi64> -> tensor<?x1x80xi32>
   %y = bitnet.dequantize %d, @layer::@b : tensor<?x1x80xi32> -> tensor<?x80xf32>
   %h = bitnet.add %y, %x : tensor<?x80xf32>
   return %h : tensor<?x80xf32>
+}
+
+// CHECK-LABEL: func.func @ternary_bits
+// CHECK: %[[P:.*]], %[[SUM:.*]] = bitnet.pack_bits
+// CHECK-NEXT: bitnet.matmul %[[P]] sum %[[SUM]], [@layer::@b] as ternary
+// CHECK-NEXT: return
+func.func @ternary_bits(%x: tensor<?x80xf32>) -> tensor<?x80xf32> {
+  %p, %sum = bitnet.pack_bits %x as ternary : tensor<?x80xf32> -> tensor<?x2x2xi64> sum tensor<?x2xi32>
+  %d = bitnet.dot %p, @layer::@b as ternary : tensor<?x2x2xi64> -> tensor<?x1x80xi32>
+  %y = bitnet.dequantize %d, @layer::@b : tensor<?x1x80xi32> -> tensor<?x80xf32>
+  return %y : tensor<?x80xf32>
+}
+
+// Not folded: whoever packed the bits did not count them.
+// CHECK-LABEL: func.func @uncounted_bits
+// CHECK: bitnet.dot
+// CHECK: bitnet.dequantize
+func.func @uncounted_bits(%x: tensor<?x80xf32>) -> tensor<?x80xf32> {
+  %p = bitnet.pack_bits %x as bit : tensor<?x80xf32> -> tensor<?x1x2xi64>
+  %d = bitnet.dot %p, @layer::@b as bit : tensor<?x1x2xi64> -> tensor<?x1x80xi32>
+  %y = bitnet.dequantize %d, @layer::@b : tensor<?x1x80xi32> -> tensor<?x80xf32>
+  return %y : tensor<?x80xf32>
 }
 
 // CHECK-LABEL: func.func @groups

@@ -12,8 +12,8 @@ bitnet.record @layer count 1 {
 // CHECK: bitnet.matmul %{{.*}}, [@layer::@gate, @layer::@up] glu silu
 // CHECK-NEXT: return
 func.func @silu(%x: tensor<?x64xf32>) -> tensor<?x80xf32> {
-  %p = bitnet.sign_pack %x : tensor<?x64xf32> -> tensor<?x1xi64>
-  %g, %u = bitnet.matmul %p, [@layer::@gate, @layer::@up] : (tensor<?x1xi64>) -> (tensor<?x80xf32>, tensor<?x80xf32>)
+  %p = bitnet.pack_bits %x : tensor<?x64xf32> -> tensor<?x1x1xi64>
+  %g, %u = bitnet.matmul %p, [@layer::@gate, @layer::@up] : (tensor<?x1x1xi64>) -> (tensor<?x80xf32>, tensor<?x80xf32>)
   %a = bitnet.activation silu %g : tensor<?x80xf32>
   %f = bitnet.mul %a, %u : tensor<?x80xf32>
   return %f : tensor<?x80xf32>
@@ -23,8 +23,8 @@ func.func @silu(%x: tensor<?x64xf32>) -> tensor<?x80xf32> {
 // CHECK-LABEL: func.func @swapped
 // CHECK: bitnet.matmul %{{.*}}, [@layer::@gate, @layer::@up] glu relu2
 func.func @swapped(%x: tensor<?x64xf32>) -> tensor<?x80xf32> {
-  %p = bitnet.sign_pack %x : tensor<?x64xf32> -> tensor<?x1xi64>
-  %u, %g = bitnet.matmul %p, [@layer::@up, @layer::@gate] : (tensor<?x1xi64>) -> (tensor<?x80xf32>, tensor<?x80xf32>)
+  %p = bitnet.pack_bits %x : tensor<?x64xf32> -> tensor<?x1x1xi64>
+  %u, %g = bitnet.matmul %p, [@layer::@up, @layer::@gate] : (tensor<?x1x1xi64>) -> (tensor<?x80xf32>, tensor<?x80xf32>)
   %a = bitnet.activation relu2 %g : tensor<?x80xf32>
   %f = bitnet.mul %u, %a : tensor<?x80xf32>
   return %f : tensor<?x80xf32>
@@ -35,8 +35,8 @@ func.func @swapped(%x: tensor<?x64xf32>) -> tensor<?x80xf32> {
 // CHECK: bitnet.activation
 // CHECK: bitnet.mul
 func.func @gate_read_twice(%x: tensor<?x64xf32>) -> (tensor<?x80xf32>, tensor<?x80xf32>) {
-  %p = bitnet.sign_pack %x : tensor<?x64xf32> -> tensor<?x1xi64>
-  %g, %u = bitnet.matmul %p, [@layer::@gate, @layer::@up] : (tensor<?x1xi64>) -> (tensor<?x80xf32>, tensor<?x80xf32>)
+  %p = bitnet.pack_bits %x : tensor<?x64xf32> -> tensor<?x1x1xi64>
+  %g, %u = bitnet.matmul %p, [@layer::@gate, @layer::@up] : (tensor<?x1x1xi64>) -> (tensor<?x80xf32>, tensor<?x80xf32>)
   %a = bitnet.activation silu %g : tensor<?x80xf32>
   %f = bitnet.mul %a, %u : tensor<?x80xf32>
   return %f, %g : tensor<?x80xf32>, tensor<?x80xf32>
@@ -47,9 +47,9 @@ func.func @gate_read_twice(%x: tensor<?x64xf32>) -> (tensor<?x80xf32>, tensor<?x
 // CHECK: bitnet.activation
 // CHECK: bitnet.mul
 func.func @two_matmuls(%x: tensor<?x64xf32>) -> tensor<?x80xf32> {
-  %p = bitnet.sign_pack %x : tensor<?x64xf32> -> tensor<?x1xi64>
-  %g = bitnet.matmul %p, [@layer::@gate] : (tensor<?x1xi64>) -> tensor<?x80xf32>
-  %u = bitnet.matmul %p, [@layer::@up] : (tensor<?x1xi64>) -> tensor<?x80xf32>
+  %p = bitnet.pack_bits %x : tensor<?x64xf32> -> tensor<?x1x1xi64>
+  %g = bitnet.matmul %p, [@layer::@gate] : (tensor<?x1x1xi64>) -> tensor<?x80xf32>
+  %u = bitnet.matmul %p, [@layer::@up] : (tensor<?x1x1xi64>) -> tensor<?x80xf32>
   %a = bitnet.activation silu %g : tensor<?x80xf32>
   %f = bitnet.mul %a, %u : tensor<?x80xf32>
   return %f : tensor<?x80xf32>

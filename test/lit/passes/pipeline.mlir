@@ -27,16 +27,16 @@
 
 // The attention's norm has a threshold, the feed-forward's is dropped.
 // BINARY-LABEL: func.func private @layer_step
-// BINARY-NEXT: bitnet.norm_sign_pack %arg0 gain @layer::@attn_norm bias @layer::@attn_bias
+// BINARY-NEXT: bitnet.norm_pack_bits %arg0 gain @layer::@attn_norm bias @layer::@attn_bias
 // BINARY-NEXT: bitnet.matmul {{.*}} [@layer::@q, @layer::@k, @layer::@v]
 // BINARY-NEXT: bitnet.rope
 // BINARY-NEXT: bitnet.rope
 // BINARY-NEXT: bitnet.kv_append
 // BINARY-NEXT: bitnet.attention
-// BINARY-NEXT: bitnet.sign_pack
+// BINARY-NEXT: bitnet.pack_bits
 // BINARY-NEXT: bitnet.matmul {{.*}} residual
-// BINARY-NEXT: bitnet.sign_pack
+// BINARY-NEXT: bitnet.pack_bits
 // BINARY-NEXT: bitnet.matmul {{.*}} glu
-// BINARY-NEXT: bitnet.sign_pack
+// BINARY-NEXT: bitnet.pack_bits
 // BINARY-NEXT: bitnet.matmul {{.*}} residual
 // BINARY-NEXT: return

@@ -51,8 +51,8 @@ func.func @embed(%x: tensor<?x160xf32>) -> (tensor<?x160xf32>, tensor<?x160xf32>
 func.func @kernels(%x: tensor<?x160xf32>) -> (tensor<?x80xf32>, tensor<?x20xf32>, tensor<?x100xf32>) {
   %q, %s, %sum = bitnet.quantize %x : tensor<?x160xf32> -> tensor<?x1x160xi8>, tensor<?xf32>, tensor<?x1xi32>
   %y = bitnet.matmul %q scale %s sum %sum, [@layer::@t] : (tensor<?x1x160xi8>, tensor<?xf32>, tensor<?x1xi32>) -> tensor<?x80xf32>
-  %p = bitnet.sign_pack %x : tensor<?x160xf32> -> tensor<?x3xi64>
-  %z = bitnet.matmul %p, [@layer::@b] : (tensor<?x3xi64>) -> tensor<?x20xf32>
+  %p = bitnet.pack_bits %x : tensor<?x160xf32> -> tensor<?x1x3xi64>
+  %z = bitnet.matmul %p, [@layer::@b] : (tensor<?x1x3xi64>) -> tensor<?x20xf32>
   %q2, %s2, %sum2 = bitnet.quantize %x : tensor<?x160xf32> -> tensor<?x2x160xi8>, tensor<?xf32>, tensor<?x2xi32>
   %l = bitnet.matmul %q2 scale %s2 sum %sum2, [@globals::@embed] : (tensor<?x2x160xi8>, tensor<?xf32>, tensor<?x2xi32>) -> tensor<?x100xf32>
   return %y, %z, %l : tensor<?x80xf32>, tensor<?x20xf32>, tensor<?x100xf32>
