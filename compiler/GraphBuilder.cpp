@@ -206,7 +206,7 @@ Value GraphBuilder::linear(StringRef name, Value input, int64_t n,
   InputForm form = inputOf(model.quant, shifted);
   return LinearOp::create(b, loc, rows(n), input,
                           addQuantized(name, n, k, source, model.quant),
-                          form.kind, form.range, form.byGroup);
+                          form.kind, form.range, form.byGroup, false);
 }
 
 Value GraphBuilder::headNormIfAny(StringRef name, Value input,
@@ -336,7 +336,7 @@ void GraphBuilder::buildStep() {
   auto quant = model.tiedHead ? model.embedding : model.head;
   InputForm input = quant ? inputOf(*quant) : InputForm();
   Value logits = LinearOp::create(b, loc, rows(model.vocabSize), h, head,
-                                  input.kind, input.range, input.byGroup);
+                                  input.kind, input.range, input.byGroup, false);
   func::ReturnOp::create(b, loc, logits);
   b.setInsertionPointAfter(function);
 }

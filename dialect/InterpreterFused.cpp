@@ -52,9 +52,21 @@ static void setPacked(OpTy op, Tensor packed,
   values[op.getResult()] = std::move(packed);
 }
 
+/// Of a pack_bits or norm_pack_bits that packs `x`.
+template <typename OpTy>
+static void packBits(OpTy op, const Tensor &x,
+                     llvm::DenseMap<Value, Tensor> &values) {
+  Tensor packed = scalar::pack(scalar::binarize(x, op.getBitQuant()));
+  if (op.getScale())
+    values[op.getScale()] = scalar::meanAbs(x);
+  setPacked(op, std::move(packed), values);
+}
+
 LogicalResult Interpreter::eval(BinarizeOp op, Frame &frame) {
-  frame.values[op.getResult()] =
-      scalar::binarize(frame.values[op.getInput()], op.getBitQuant());
+  const Tensor x = frame.values[op.getInput()];
+  if (op.getScale())
+    frame.values[op.getScale()] = scalar::meanAbs(x);
+  frame.values[op.getResult()] = scalar::binarize(x, op.getBitQuant());
   return success();
 }
 
@@ -103,9 +115,8 @@ LogicalResult Interpreter::eval(NormQuantizeOp op, Frame &frame) {
 }
 
 LogicalResult Interpreter::eval(PackBitsOp op, Frame &frame) {
-  const Tensor &x = frame.values[op.getInput()];
-  setPacked(op, scalar::pack(scalar::binarize(x, op.getBitQuant())),
-            frame.values);
+  // A copy: new values may move the others.
+  packBits(op, Tensor(frame.values[op.getInput()]), frame.values);
   return success();
 }
 
@@ -113,15 +124,15 @@ LogicalResult Interpreter::eval(NormPackBitsOp op, Frame &frame) {
   FailureOr<Tensor> y = norm(op, frame);
   if (failed(y))
     return failure();
-  setPacked(op, scalar::pack(scalar::binarize(*y, op.getBitQuant())),
-            frame.values);
+  packBits(op, *y, frame.values);
   return success();
 }
 
 LogicalResult Interpreter::eval(MatmulOp op, Frame &frame) {
   const Tensor &input = frame.values[op.getInput()];
   const Tensor *scale = op.getScale() ? &frame.values[op.getScale()] : nullptr;
-  if (scale && (input.shape[1] < 1 || input.shape[1] > 2))
+  if (!isPacked(op.getInput().getType()) &&
+      (input.shape[1] < 1 || input.shape[1] > 2))
     return op.emitOpError("has no meaning for ") << input.shape[1] << " planes";
   if (scale && failed(scalar::sameRows(op, input, *scale)))
     return failure();

@@ -176,7 +176,9 @@ LogicalResult Interpreter::eval(LinearOp op, Frame &frame) {
   const Tensor &x = frame.values[op.getInput()];
   FailureOr<Tensor> y = failure();
   if (auto bits = bitQuantOf(op.getInputQuant())) {
-    y = linear(op, scalar::pack(scalar::binarize(x, *bits)), *bits, nullptr,
+    Tensor packed = scalar::pack(scalar::binarize(x, *bits));
+    Tensor scale = op.getTokenScale() ? scalar::meanAbs(x) : Tensor();
+    y = linear(op, packed, *bits, op.getTokenScale() ? &scale : nullptr,
                op.getWeight(), frame);
   } else {
     scalar::Quantized q = scalar::quantize(

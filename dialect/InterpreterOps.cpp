@@ -224,6 +224,14 @@ Tensor scalar::binarize(const Tensor &x, BitQuant quant) {
   return Tensor::of({rows, planes, k}, std::move(bits));
 }
 
+Tensor scalar::meanAbs(const Tensor &x) {
+  Tensor::Floats out(x.rows());
+  for (int64_t t = 0; t < x.rows(); ++t)
+    out[t] = sumOfRow(x.row(t), [](float v) { return std::fabs(v); }) /
+             static_cast<float>(x.rowSize());
+  return Tensor::of({x.rows()}, std::move(out));
+}
+
 Tensor scalar::pack(const Tensor &bits) {
   const auto &in = std::get<Tensor::Bits>(bits.data);
   int64_t rows = bits.rows(), planes = bits.shape[1], k = bits.shape[2];

@@ -38,6 +38,8 @@ Tensor add(const Tensor &a, const Tensor &b);
 Quantized quantize(const Tensor &x, int64_t planes, CodeRange range,
                    int64_t groups = 1);
 Tensor binarize(const Tensor &x, BitQuant quant);
+/// sum|x| / K of every row.
+Tensor meanAbs(const Tensor &x);
 Tensor pack(const Tensor &bits);
 /// In every plane of packed bits.
 Tensor countOnes(const Tensor &packed);

@@ -192,6 +192,8 @@ LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &) {
        lookupWeight(*this, getWeight()).getGroup() % 16))
     return emitOpError("by_group is for int8 and int16 input, and weights with "
                        "groups of 16 n columns");
+  if (getTokenScale() && !bitQuantOf(getInputQuant()))
+    return emitOpError("token_scale is for input of bits, others have one");
   return checkKinds(*this, getWeight(),
                     bitQuantOf(getInputQuant()).has_value());
 }
@@ -321,6 +323,14 @@ static LogicalResult checkBitPlanes(Operation *op, BitQuant quant, Type bits) {
                            << " planes of bits, not " << planesOf(bits);
 }
 
+/// One for the whole row.
+static LogicalResult checkRowScale(Operation *op, Value scale) {
+  if (!scale || groupsOf(scale.getType()) == 1)
+    return success();
+  return op->emitOpError("bits have one scale a token, not ")
+         << groupsOf(scale.getType());
+}
+
 /// ?xPxceil(K/64) words for K bits, and ?xP sums if any.
 static LogicalResult checkPacked(Operation *op, Type input, Type packed,
                                  Value sum) {
@@ -342,9 +352,11 @@ LogicalResult QuantizeOp::verify() {
 }
 
 LogicalResult BinarizeOp::verify() {
-  if (lastDim(getInput().getType()) != lastDim(getType()))
+  if (lastDim(getInput().getType()) != lastDim(getResult().getType()))
     return emitOpError("input and result must have equal rows");
-  return checkBitPlanes(*this, getBitQuant(), getType());
+  if (failed(checkRowScale(*this, getScale())))
+    return failure();
+  return checkBitPlanes(*this, getBitQuant(), getResult().getType());
 }
 
 LogicalResult PackOp::verify() {
@@ -356,7 +368,8 @@ LogicalResult PackOp::verify() {
 }
 
 LogicalResult PackBitsOp::verify() {
-  if (failed(checkBitPlanes(*this, getBitQuant(), getResult().getType())))
+  if (failed(checkBitPlanes(*this, getBitQuant(), getResult().getType())) ||
+      failed(checkRowScale(*this, getScale())))
     return failure();
   return checkPacked(*this, getInput().getType(), getResult().getType(),
                      getSum());
@@ -435,6 +448,7 @@ LogicalResult NormQuantizeOp::verifySymbolUses(SymbolTableCollection &) {
 LogicalResult NormPackBitsOp::verifySymbolUses(SymbolTableCollection &) {
   Type words = getResult().getType();
   if (failed(checkBitPlanes(*this, getBitQuant(), words)) ||
+      failed(checkRowScale(*this, getScale())) ||
       failed(checkPacked(*this, getInput().getType(), words, getSum())))
     return failure();
   return checkNorm(*this, lastDim(getInput().getType()));
@@ -464,8 +478,8 @@ LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {
   bool bits = isPacked(getInput().getType());
   if (!bits && (!getScale() || !getSum()))
     return emitOpError("codes need a scale and a sum");
-  if (bits && getScale())
-    return emitOpError("packed bits take no scale");
+  if (bits && failed(checkRowScale(*this, getScale())))
+    return failure();
   bool needsSum = getBitQuant() != BitQuant::Sign;
   if (bits && needsSum != static_cast<bool>(getSum()))
     return emitOpError() << stringifyEnum(getBitQuant()) << " bits "

@@ -170,18 +170,19 @@ def BitNet_LinearOp : BitNet_WeightUser<"linear", [Pure]> {
     y = (W q) * (scale * (max(max|x|, 1e-5) / 127)); other `range`s of codes are
     those of `quantize`; `int16` likewise with 32512. `sign`: q = x >= 0 ? 1 : -1,
     `bit`: q = x > 1/2 ? 1 : 0, `ternary`: q = clamp(rint(x), -1, 1), all three
-    y = (W q) * scale. `by_group`: each of the weight's groups of columns has an
+    y = (W q) * scale, or with `token_scale` y = (W q) * (scale * (sum|x| / K)), a
+    sum over 16 lanes and the tree of the dialect. `by_group`: each of the weight's groups of columns has an
     s of its own, from the largest |x| among them.
   }];
   let arguments = (ins BitNet_Rows:$input, SymbolRefAttr:$weight,
                        BitNet_InputQuantAttr:$input_quant,
                        DefaultValuedAttr<BitNet_CodeRangeAttr,
                          "::mlir::bitnet::CodeRange::Signed127">:$range,
-                       UnitAttr:$by_group);
+                       UnitAttr:$by_group, UnitAttr:$token_scale);
   let results = (outs BitNet_Rows:$result);
   let assemblyFormat = [{
     $input `,` $weight `input` $input_quant (`by_group` $by_group^)?
-    (`range` $range^)? attr-dict
+    (`token_scale` $token_scale^)? (`range` $range^)? attr-dict
     `:` type($input) `->` type($result)
   }];
 }
@@ -330,13 +331,15 @@ def BitNet_BinarizeOp : BitNet_Op<"binarize", [Pure]> {
   let description = [{
     `sign`: one plane x >= 0, which stands for 1 or -1. `bit`: one plane x > 1/2,
     1 or 0. `ternary`: planes x > 1/2 and x < -1/2 with the coefficients 1 and
-    -1, which is clamp(rint(x), -1, 1), ties to even.
+    -1, which is clamp(rint(x), -1, 1), ties to even. `scale`, if there is one,
+    is sum|x| / K.
   }];
   let arguments = (ins BitNet_Rows:$input,
                        BitNet_BitQuantOr<"Sign">:$bit_quant);
-  let results = (outs BitNet_Bits:$result);
+  let results = (outs BitNet_Bits:$result, Optional<BitNet_PerToken>:$scale);
   let assemblyFormat = [{
     $input (`as` $bit_quant^)? attr-dict `:` type($input) `->` type($result)
+    (`scale` type($scale)^)?
   }];
   let hasVerifier = 1;
 }
@@ -381,8 +384,8 @@ def BitNet_DequantizeOp : BitNet_WeightUser<"dequantize", [Pure]> {
   let summary = "integer dots times the scales of weight and token";
   let description = [{
     One plane: y = f32(d) * (weight_scale * token_scale). Two planes:
-    y = (f32(d_0) * 256 + f32(d_1)) * (…). Without a token scale (bits):
-    y = f32(d) * weight_scale. Groups: y = (sum_g v_g * scale_g) * token_scale,
+    y = (f32(d_0) * 256 + f32(d_1)) * (…). Without a token scale (of
+    bits, which may have none): y = f32(d) * weight_scale. Groups: y = (sum_g v_g * scale_g) * token_scale,
     groups in rising order, v_g = f32(d_g) or f32(d_g0) * 256 + f32(d_g1); if
     the token too has a scale for each group, y = sum_g v_g * (scale_g *
     token_scale_g).
@@ -416,29 +419,33 @@ def BitNet_NormQuantizeOp : BitNet_WeightUser<"norm_quantize", [Pure]> {
   }];
 }
 
-def BitNet_PackBitsOp : BitNet_Op<"pack_bits", [Pure]> {
+def BitNet_PackBitsOp : BitNet_Op<"pack_bits", [
+    Pure, AttrSizedResultSegments]> {
   let summary = "pack(binarize(x))";
   let arguments = (ins BitNet_Rows:$input,
                        BitNet_BitQuantOr<"Sign">:$bit_quant);
-  let results = (outs BitNet_Packed:$result, Optional<BitNet_PlaneSums>:$sum);
+  let results = (outs BitNet_Packed:$result, Optional<BitNet_PerToken>:$scale,
+                      Optional<BitNet_PlaneSums>:$sum);
   let assemblyFormat = [{
     $input (`as` $bit_quant^)? attr-dict `:` type($input) `->` type($result)
-    (`sum` type($sum)^)?
+    (`scale` type($scale)^)? (`sum` type($sum)^)?
   }];
   let hasVerifier = 1;
 }
 
-def BitNet_NormPackBitsOp : BitNet_WeightUser<"norm_pack_bits", [Pure]> {
+def BitNet_NormPackBitsOp : BitNet_WeightUser<"norm_pack_bits", [
+    Pure, AttrSizedResultSegments]> {
   let summary = "pack(binarize(rms_norm(x)))";
   let arguments = (ins BitNet_Rows:$input, UnitAttr:$centred,
                        OptionalAttr<SymbolRefAttr>:$gain,
                        OptionalAttr<SymbolRefAttr>:$bias, F32Attr:$eps,
                        BitNet_BitQuantOr<"Sign">:$bit_quant);
-  let results = (outs BitNet_Packed:$result, Optional<BitNet_PlaneSums>:$sum);
+  let results = (outs BitNet_Packed:$result, Optional<BitNet_PerToken>:$scale,
+                      Optional<BitNet_PlaneSums>:$sum);
   let assemblyFormat = [{
     $input (`centred` $centred^)? (`gain` $gain^)? (`bias` $bias^)? `eps` $eps
     (`as` $bit_quant^)? attr-dict `:` type($input) `->` type($result)
-    (`sum` type($sum)^)?
+    (`scale` type($scale)^)? (`sum` type($sum)^)?
   }];
 }
 
@@ -449,7 +456,7 @@ def BitNet_MatmulOp : BitNet_WeightUser<"matmul", [
     For every weight W_i: y_i = dequantize(dot(input, W_i)), then at most one of
     `glu`: the only result is act(y_0) * y_1, or `residual`: y_0 + residual.
     `input` is codes (with `scale` and `sum`) or packed bits (of `bit` and
-    `ternary` ones with `sum`).
+    `ternary` ones with `sum`, and with `scale` if tokens have one).
     `sketch` is a coarse copy of the one int8 weight. It changes nothing about
     the product; where the caller asks for the best logits only, it tells which
     need not be computed (z standard deviations away from them).

@@ -33,6 +33,7 @@ namespace {
 ///         %p, %sum = bitnet.pack %b                       (sign: no %sum)
 ///         %d = bitnet.dot %p, @w as ternary
 ///         %y = bitnet.dequantize %d, @w
+///         (token_scale: binarize makes %s, and dequantize takes it)
 struct Decompose : OpRewritePattern<LinearOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -52,9 +53,11 @@ struct Decompose : OpRewritePattern<LinearOp> {
     std::optional<BitQuant> bitQuant = bitQuantOf(op.getInputQuant());
     if (bitQuant) {
       int64_t bitPlanes = planesOf(*bitQuant);
-      Value bits = BinarizeOp::create(
+      auto bits = BinarizeOp::create(
           rewriter, loc, tensor({dyn, bitPlanes, k}, rewriter.getI1Type()),
+          op.getTokenScale() ? tensor({dyn}, rewriter.getF32Type()) : Type(),
           op.getInput(), *bitQuant);
+      scale = bits.getScale();
       input =
           PackOp::create(
               rewriter, loc,
@@ -62,7 +65,7 @@ struct Decompose : OpRewritePattern<LinearOp> {
               *bitQuant == BitQuant::Sign
                   ? Type()
                   : tensor({dyn, bitPlanes}, rewriter.getI32Type()),
-              bits)
+              bits.getResult())
               .getResult();
     } else {
       int64_t parts = op.getByGroup() ? groups : 1;

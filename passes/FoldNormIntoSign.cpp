@@ -4,7 +4,8 @@
 // the root mean square), which no sign sees. Where the gain is known to be
 // positive (or absent) and no threshold (bias) is learned, the norm goes. A
 // centred one stays: its mean is a threshold. So does one before the
-// comparisons with 1/2 of `bit` and `ternary`, which see every factor.
+// comparisons with 1/2 of `bit` and `ternary`, and before a sign with a scale for each token: these see every
+// factor.
 //
 // Equal for every input whose normalised value does not underflow to zero,
 // that is for |x| >= 2^-126 times the root mean square.
@@ -36,7 +37,7 @@ struct DropNorm : OpRewritePattern<BinarizeOp> {
                                 PatternRewriter &rewriter) const override {
     auto norm = op.getInput().getDefiningOp<RMSNormOp>();
     if (!norm || norm.getBias() || norm.getCentred() ||
-        op.getBitQuant() != BitQuant::Sign)
+        op.getBitQuant() != BitQuant::Sign || op.getScale())
       return failure();
     WeightOp gain =
         norm.getGain() ? lookupWeight(norm, *norm.getGain()) : nullptr;

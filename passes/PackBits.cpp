@@ -18,22 +18,38 @@ namespace mlir::bitnet {
 using namespace mlir;
 using namespace mlir::bitnet;
 
+/// Of a result that may not be there.
+static Type typeOf(Value value) { return value ? value.getType() : Type(); }
+
 namespace {
 
 /// before: %b = bitnet.binarize %x
 ///         %p = bitnet.pack %b
 /// after:  %p = bitnet.pack_bits %x
+/// (with the scale of %b and the sum of %p, if there are these)
+///
+/// Not when the scale is there and the bits have another reader: there would be
+/// two of it.
 struct BinarizePack : OpRewritePattern<PackOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(PackOp op,
                                 PatternRewriter &rewriter) const override {
     auto binarize = op.getInput().getDefiningOp<BinarizeOp>();
-    if (!binarize)
+    if (!binarize || (binarize.getScale() && !op.getInput().hasOneUse()))
       return failure();
-    rewriter.replaceOpWithNewOp<PackBitsOp>(op, op->getResultTypes(),
-                                            binarize.getInput(),
-                                            binarize.getBitQuantAttr());
+    // Here, because readers of the scale may stand before the pack.
+    rewriter.setInsertionPoint(binarize);
+    auto packed =
+        PackBitsOp::create(rewriter, op.getLoc(), op.getResult().getType(),
+                           typeOf(binarize.getScale()), typeOf(op.getSum()),
+                           binarize.getInput(), binarize.getBitQuant());
+    rewriter.replaceAllUsesWith(op.getResult(), packed.getResult());
+    if (op.getSum())
+      rewriter.replaceAllUsesWith(op.getSum(), packed.getSum());
+    rewriter.eraseOp(op);
+    if (binarize.getScale())
+      rewriter.replaceAllUsesWith(binarize.getScale(), packed.getScale());
     if (binarize->use_empty())
       rewriter.eraseOp(binarize);
     return success();
@@ -54,7 +70,8 @@ struct NormPackBits : OpRewritePattern<PackBitsOp> {
     if (!norm || !norm->hasOneUse())
       return failure();
     rewriter.replaceOpWithNewOp<NormPackBitsOp>(
-        op, op->getResultTypes(), norm.getInput(), norm.getCentredAttr(),
+        op, op.getResult().getType(), typeOf(op.getScale()),
+        typeOf(op.getSum()), norm.getInput(), norm.getCentredAttr(),
         norm.getGainAttr(), norm.getBiasAttr(), norm.getEpsAttr(),
         op.getBitQuantAttr());
     rewriter.eraseOp(norm);

@@ -103,7 +103,7 @@ static void printChoices(llvm::raw_ostream &os, llvm::ArrayRef<Cpu> cpus) {
   os << "\nKernels by weight and input, " << cpus.front().arch << "\n\n  "
      << llvm::formatv("{0,-18}", "");
   for (const Cpu &cpu : cpus)
-    os << llvm::formatv("{0,-19}", cpu.name);
+    os << llvm::formatv("{0,-24}", cpu.name);
   os << '\n';
   // Rows of one pair stand together, so a pair begins where it changes.
   const Kernel *last = nullptr;
@@ -116,7 +116,7 @@ static void printChoices(llvm::raw_ostream &os, llvm::ArrayRef<Cpu> cpus) {
                                     " x " + stringifyInputQuant(kernel.input))
                                        .str());
     for (const Cpu &cpu : cpus)
-      os << llvm::formatv("{0,-19}",
+      os << llvm::formatv("{0,-24}",
                           selectKernel(cpu, kernel.weight, kernel.input)->name);
     os << '\n';
   }
@@ -138,7 +138,7 @@ void mlir::bitnet::printTargets(llvm::raw_ostream &os) {
 
   os << '\n';
   for (const Kernel &kernel : allKernels())
-    os << llvm::formatv("  {0,-19}{1,-12}{2} token{3} a tile: {4}\n",
+    os << llvm::formatv("  {0,-24}{1,-12}{2} token{3} a tile: {4}\n",
                         kernel.name, stringifyLayout(kernel.layout),
                         kernel.tokenTile, kernel.tokenTile == 1 ? " " : "s",
                         kernel.description);

@@ -35,7 +35,7 @@ Value MatmulLowering::scaled(const Weight &w, Dots &sums, Value block, Value t,
   if (inputGroups > 1)
     return sums.at(token, 0, group);
   Value perToken;
-  if (!bits)
+  if (tokenScale)
     perToken = e.broadcast(e.load(tokenScale, e.addI(t, token)), e.f32x16());
   if (w.scaleGroup)
     return e.fmul(sums.at(token, 0, group), perToken);
@@ -47,7 +47,7 @@ Value MatmulLowering::scaled(const Weight &w, Dots &sums, Value block, Value t,
   Value scale = w.oneScale
                     ? e.broadcast(e.load(w.scales, e.index(0)), e.f32x16())
                     : e.load(e.f32x16(), w.scales, row);
-  return e.fmul(value, bits ? scale : e.fmul(scale, perToken));
+  return e.fmul(value, perToken ? e.fmul(scale, perToken) : scale);
 }
 
 /// Applies activation, gate and residual to a product of scalars or vectors

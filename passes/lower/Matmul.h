@@ -40,7 +40,7 @@ public:
     bits = isPacked(type);
     planes = type.getDimSize(1);
     input = bits ? e.buffer(op.getInput()) : e.codesAsWords(op.getInput());
-    if (!bits) {
+    if (op.getScale()) {
       inputGroups = groupsOf(op.getScale().getType());
       tokenScale = e.buffer(op.getScale());
     }

@@ -266,14 +266,19 @@ static void packRows(Emitter &e, RowReader &reader, OpTy op) {
   };
   Value out = e.buffer(op.getResult());
   Value sumOut = op.getSum() ? e.buffer(op.getSum()) : Value();
+  Value scaleOut = op.getScale() ? e.buffer(op.getScale()) : Value();
   ArrayRef<Comparison> planes = comparisonsOf(op.getBitQuant());
 
-  // Stores the words at `index`; returns `ones` with their ones added, a number
-  // for each plane, or nothing where there are none.
-  auto pack = [&](Value t, Value index, uint64_t keep, ValueRange ones) {
+  // Stores the words at `index`, of `columns`; returns `sums` with theirs
+  // added: the ones of each plane, and 16 lanes of |x|, as far as they are
+  // wanted.
+  auto pack = [&](Value t, Value index, int64_t columns, ValueRange sums) {
     SmallVector<Value> words(planes.size());
-    for (int64_t part = 0; part < 4; ++part) {
+    Value lanes = scaleOut ? sums.back() : Value();
+    for (int64_t part = 0; part * 16 < columns; ++part) {
       Value x = reader.read(t, e.addI(e.mulI(index, 64), part * 16));
+      if (lanes)
+        lanes = e.fadd(lanes, math::AbsFOp::create(b, e.loc, x));
       for (auto [comparison, word] : llvm::zip(planes, words)) {
         Value mask = arith::CmpFOp::create(b, e.loc, comparison.predicate, x,
                                            e.splat(comparison.bound));
@@ -285,25 +290,34 @@ static void packRows(Emitter &e, RowReader &reader, OpTy op) {
     }
     SmallVector<Value> next;
     for (auto [p, word] : llvm::enumerate(words)) {
-      if (~keep)
-        word = arith::AndIOp::create(b, e.loc, word, i64(keep));
+      if (columns < 64)
+        word = arith::AndIOp::create(b, e.loc, word,
+                                     i64((uint64_t(1) << columns) - 1));
       e.store(word, out, {t, e.index(p), index});
       if (sumOut)
-        next.push_back(e.add(ones[p], math::CtPopOp::create(b, e.loc, word)));
+        next.push_back(e.add(sums[p], math::CtPopOp::create(b, e.loc, word)));
     }
+    if (lanes)
+      next.push_back(lanes);
     return next;
   };
   int64_t full = reader.width() / 64, rest = reader.width() % 64;
   e.parallel(e.rowsOf(op.getInput()), [&](Value t) {
     reader.startRow(t);
-    SmallVector<Value> ones(sumOut ? planes.size() : 0, i64(0));
-    ones = e.loop(e.index(0), e.index(full), 1, ones,
+    SmallVector<Value> sums(sumOut ? planes.size() : 0, i64(0));
+    if (scaleOut)
+      sums.push_back(e.splat(0.0f));
+    sums = e.loop(e.index(0), e.index(full), 1, sums,
                   [&](Value index, ValueRange carried) {
-                    return pack(t, index, ~uint64_t(0), carried);
+                    return pack(t, index, 64, carried);
                   });
     if (rest)
-      ones = pack(t, e.index(full), (uint64_t(1) << rest) - 1, ones);
-    for (auto [p, count] : llvm::enumerate(ones))
+      sums = pack(t, e.index(full), rest, sums);
+    if (scaleOut)
+      e.store(e.fdiv(e.sum16(sums.pop_back_val()),
+                     e.f32(static_cast<float>(reader.width()))),
+              scaleOut, t);
+    for (auto [p, count] : llvm::enumerate(sums))
       e.store(arith::TruncIOp::create(b, e.loc, b.getI32Type(), count), sumOut,
               {t, e.index(p)});
   });

@@ -138,3 +138,18 @@ func.func @bit_fused(%x: tensor<?x70xf32>) -> (tensor<?x70xf32>, tensor<?x70xf32
   %m = bitnet.matmul %q sum %t, [@layer::@b] as ternary : (tensor<?x2x2xi64>, tensor<?x2xi32>) -> tensor<?x70xf32>
   return %l, %m : tensor<?x70xf32>, tensor<?x70xf32>
 }
+
+// CHECK-LABEL: @token_scale_graph
+// CHECK-NEXT: hash [[SCALED:.*]]
+func.func @token_scale_graph(%x: tensor<?x70xf32>) -> tensor<?x70xf32> {
+  %n = bitnet.rms_norm %x gain @layer::@gain bias @layer::@bias eps 1.0e-5 : tensor<?x70xf32>
+  %l = bitnet.linear %n, @layer::@b input ternary token_scale : tensor<?x70xf32> -> tensor<?x70xf32>
+  return %l : tensor<?x70xf32>
+}
+// CHECK-LABEL: @token_scale_fused
+// CHECK-NEXT: hash [[SCALED]]
+func.func @token_scale_fused(%x: tensor<?x70xf32>) -> tensor<?x70xf32> {
+  %p, %t, %s = bitnet.norm_pack_bits %x gain @layer::@gain bias @layer::@bias eps 1.0e-5 as ternary : tensor<?x70xf32> -> tensor<?x2x2xi64> scale tensor<?xf32> sum tensor<?x2xi32>
+  %l = bitnet.matmul %p scale %t sum %s, [@layer::@b] as ternary : (tensor<?x2x2xi64>, tensor<?xf32>, tensor<?x2xi32>) -> tensor<?x70xf32>
+  return %l : tensor<?x70xf32>
+}

@@ -140,6 +140,20 @@ func.func @planes() -> (tensor<1x1x1xi64>, tensor<1x1xi32>, tensor<1x2x8xi1>, te
   return %p, %s, %b, %q, %u : tensor<1x1x1xi64>, tensor<1x1xi32>, tensor<1x2x8xi1>, tensor<1x2x1xi64>, tensor<1x2xi32>
 }
 
+// mean |x| = 3; 65 products of 1 times 1 * 3.
+// CHECK-LABEL: @token_scale
+// CHECK-NEXT: result 0: 1xf32
+// CHECK-NEXT: {{^}}  3{{$}}
+// CHECK-NEXT: result 1: 1x1xf32
+// CHECK-NEXT: {{^}}  195{{$}}
+func.func @token_scale() -> (tensor<1xf32>, tensor<1x1xf32>) {
+  %x = arith.constant dense<[[-1.0, 2.0, 0.0, -0.0, 3.0, -12.0]]> : tensor<1x6xf32>
+  %p, %t = bitnet.pack_bits %x : tensor<1x6xf32> -> tensor<1x1x1xi64> scale tensor<1xf32>
+  %y = arith.constant dense<3.0> : tensor<1x65xf32>
+  %z = bitnet.linear %y, @w::@bits input bit token_scale : tensor<1x65xf32> -> tensor<1x1xf32>
+  return %t, %z : tensor<1xf32>, tensor<1x1xf32>
+}
+
 // Pad bits are 0 and do not count: 65 - 2 * 0 and, with all signs negative,
 // 65 - 2 * 65.
 // CHECK-LABEL: @dot_bits

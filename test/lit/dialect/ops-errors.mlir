@@ -385,6 +385,25 @@ func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x64xi1> {
 
 // -----
 
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x1xi64> {
+  // expected-error @+1 {{bits have one scale a token, not 4}}
+  %0, %1 = bitnet.pack_bits %x : tensor<?x64xf32> -> tensor<?x1x1xi64> scale tensor<?x4xf32>
+  return %0 : tensor<?x1x1xi64>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant ternary shape [64, 64] source "w"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{token_scale is for input of bits, others have one}}
+  %0 = bitnet.linear %x, @layer::@w input int8 token_scale : tensor<?x64xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
 func.func @f(%x: tensor<?x2x64xi1>) -> tensor<?x1x1xi64> {
   // expected-error @+1 {{input has 2 planes, result 1}}
   %0 = bitnet.pack %x : tensor<?x2x64xi1> -> tensor<?x1x1xi64>
@@ -535,9 +554,9 @@ func.func @f(%c: tensor<?x1x64xi8>) -> tensor<?x32xf32> {
 
 // -----
 
-func.func @f(%p: tensor<?x1x1xi64>, %s: tensor<?xf32>, %u: tensor<?x1xi32>) -> tensor<?x32xf32> {
-  // expected-error @+1 {{packed bits take no scale}}
-  %0 = bitnet.matmul %p scale %s sum %u, [@layer::@w] : (tensor<?x1x1xi64>, tensor<?xf32>, tensor<?x1xi32>) -> tensor<?x32xf32>
+func.func @f(%p: tensor<?x1x1xi64>, %s: tensor<?x2xf32>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{bits have one scale a token, not 2}}
+  %0 = bitnet.matmul %p scale %s, [@layer::@w] : (tensor<?x1x1xi64>, tensor<?x2xf32>) -> tensor<?x32xf32>
   return %0 : tensor<?x32xf32>
 }
 

@@ -120,6 +120,10 @@ func.func @fused(%x: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>, t
   %p = bitnet.pack_bits %x : tensor<?x64xf32> -> tensor<?x1x1xi64>
   // CHECK: bitnet.norm_pack_bits %{{.*}} gain @layer::@gain eps {{.*}} : tensor<?x64xf32> -> tensor<?x1x1xi64>
   %np = bitnet.norm_pack_bits %x gain @layer::@gain eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x1x1xi64>
+  // CHECK: bitnet.pack_bits %{{.*}} : tensor<?x64xf32> -> tensor<?x1x1xi64> scale tensor<?xf32>
+  %sp, %ss = bitnet.pack_bits %x : tensor<?x64xf32> -> tensor<?x1x1xi64> scale tensor<?xf32>
+  // CHECK: bitnet.matmul %{{.*}} scale %{{.*}}, [@layer::@b] : (tensor<?x1x1xi64>, tensor<?xf32>) -> tensor<?x32xf32>
+  %sy = bitnet.matmul %sp scale %ss, [@layer::@b] : (tensor<?x1x1xi64>, tensor<?xf32>) -> tensor<?x32xf32>
   // CHECK: %[[T:.*]], %[[TSUM:.*]] = bitnet.pack_bits %{{.*}} as ternary : tensor<?x64xf32> -> tensor<?x2x1xi64> sum tensor<?x2xi32>
   %t, %tsum = bitnet.pack_bits %x as ternary : tensor<?x64xf32> -> tensor<?x2x1xi64> sum tensor<?x2xi32>
   // CHECK: bitnet.matmul %[[T]] sum %[[TSUM]], [@layer::@b] as ternary : (tensor<?x2x1xi64>, tensor<?x2xi32>) -> tensor<?x32xf32>

@@ -58,6 +58,16 @@ func.func @ternary(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
   return %y : tensor<?x48xf32>
 }
 
+// CHECK-LABEL: func.func @token_scale
+// CHECK: %[[B:.*]], %[[S:.*]] = bitnet.binarize %arg0 : tensor<?x80xf32> -> tensor<?x1x80xi1> scale tensor<?xf32>
+// CHECK: %[[P:.*]] = bitnet.pack %[[B]]
+// CHECK: %[[D:.*]] = bitnet.dot %[[P]]
+// CHECK: bitnet.dequantize %[[D]] scale %[[S]], @layer::@b : tensor<?x1x48xi32>, tensor<?xf32> -> tensor<?x48xf32>
+func.func @token_scale(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
+  %y = bitnet.linear %x, @layer::@b input sign token_scale : tensor<?x80xf32> -> tensor<?x48xf32>
+  return %y : tensor<?x48xf32>
+}
+
 // Binary weights take integer inputs too (W1A8).
 // CHECK-LABEL: func.func @w1a8
 // CHECK: bitnet.quantize %arg0 : tensor<?x80xf32> -> tensor<?x1x80xi8>

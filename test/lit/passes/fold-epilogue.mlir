@@ -54,6 +54,17 @@ func.func @ternary_bits(%x: tensor<?x80xf32>) -> tensor<?x80xf32> {
   return %y : tensor<?x80xf32>
 }
 
+// CHECK-LABEL: func.func @token_scale
+// CHECK: %[[P:.*]], %[[T:.*]] = bitnet.pack_bits
+// CHECK-NEXT: bitnet.matmul %[[P]] scale %[[T]], [@layer::@b] :
+// CHECK-NEXT: return
+func.func @token_scale(%x: tensor<?x80xf32>) -> tensor<?x80xf32> {
+  %p, %t = bitnet.pack_bits %x : tensor<?x80xf32> -> tensor<?x1x2xi64> scale tensor<?xf32>
+  %d = bitnet.dot %p, @layer::@b : tensor<?x1x2xi64> -> tensor<?x1x80xi32>
+  %y = bitnet.dequantize %d scale %t, @layer::@b : tensor<?x1x80xi32>, tensor<?xf32> -> tensor<?x80xf32>
+  return %y : tensor<?x80xf32>
+}
+
 // Not folded: whoever packed the bits did not count them.
 // CHECK-LABEL: func.func @uncounted_bits
 // CHECK: bitnet.dot

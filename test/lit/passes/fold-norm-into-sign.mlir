@@ -85,3 +85,13 @@ func.func @ternary(%x: tensor<?x80xf32>) -> tensor<?x2x80xi1> {
   %b = bitnet.binarize %n as ternary : tensor<?x80xf32> -> tensor<?x2x80xi1>
   return %b : tensor<?x2x80xi1>
 }
+
+// Nor does a scale for each token let a factor go.
+// CHECK-LABEL: func.func @token_scale
+// CHECK: %[[N:.*]] = bitnet.rms_norm
+// CHECK: bitnet.binarize %[[N]]
+func.func @token_scale(%x: tensor<?x80xf32>) -> (tensor<?x1x80xi1>, tensor<?xf32>) {
+  %n = bitnet.rms_norm %x gain @layer::@positive eps 1.0e-5 : tensor<?x80xf32>
+  %b, %t = bitnet.binarize %n : tensor<?x80xf32> -> tensor<?x1x80xi1> scale tensor<?xf32>
+  return %b, %t : tensor<?x1x80xi1>, tensor<?xf32>
+}

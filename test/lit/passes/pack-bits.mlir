@@ -38,6 +38,29 @@ func.func @ternary(%x: tensor<?x80xf32>) -> (tensor<?x2x2xi64>, tensor<?x2xi32>)
   return %p, %s : tensor<?x2x2xi64>, tensor<?x2xi32>
 }
 
+// A scale for each token is of the normalised row.
+// CHECK-LABEL: func.func @token_scale
+// CHECK-NEXT: bitnet.norm_pack_bits %arg0 gain @layer::@gain eps {{.*}} as bit : tensor<?x80xf32> -> tensor<?x1x2xi64> scale tensor<?xf32> sum tensor<?x1xi32>
+// CHECK-NEXT: return
+func.func @token_scale(%x: tensor<?x80xf32>) -> (tensor<?x1x2xi64>, tensor<?x1xi32>, tensor<?xf32>) {
+  %n = bitnet.rms_norm %x gain @layer::@gain eps 1.0e-5 : tensor<?x80xf32>
+  %b, %t = bitnet.binarize %n as bit : tensor<?x80xf32> -> tensor<?x1x80xi1> scale tensor<?xf32>
+  %p, %s = bitnet.pack %b : tensor<?x1x80xi1> -> tensor<?x1x2xi64> sum tensor<?x1xi32>
+  return %p, %s, %t : tensor<?x1x2xi64>, tensor<?x1xi32>, tensor<?xf32>
+}
+
+// Not fused: the scale would be made twice.
+// CHECK-LABEL: func.func @two_packs
+// CHECK: %[[B:.*]], %{{.*}} = bitnet.binarize
+// CHECK: bitnet.pack %[[B]]
+// CHECK: bitnet.pack %[[B]]
+func.func @two_packs(%x: tensor<?x80xf32>) -> (tensor<?x1x2xi64>, tensor<?x1xi32>, tensor<?x1x2xi64>, tensor<?xf32>) {
+  %b, %t = bitnet.binarize %x as bit : tensor<?x80xf32> -> tensor<?x1x80xi1> scale tensor<?xf32>
+  %p, %s = bitnet.pack %b : tensor<?x1x80xi1> -> tensor<?x1x2xi64> sum tensor<?x1xi32>
+  %q = bitnet.pack %b : tensor<?x1x80xi1> -> tensor<?x1x2xi64>
+  return %p, %s, %q, %t : tensor<?x1x2xi64>, tensor<?x1xi32>, tensor<?x1x2xi64>, tensor<?xf32>
+}
+
 // Not fused with the norm: the normalised row has another reader.
 // CHECK-LABEL: func.func @other_reader
 // CHECK: %[[N:.*]] = bitnet.rms_norm
