@@ -168,20 +168,25 @@ namespace {
 struct InputForm {
   InputQuant kind = InputQuant::Int16;
   CodeRange range = CodeRange::Signed127;
-  bool byGroup = false;
+  bool byGroup = false, tokenScale = false;
 };
 } // namespace
 
-static InputForm inputOf(const Quantization &quant, bool shifted = false) {
+/// Of the linear ("q_proj") of a layer; without a name, of a head.
+static InputForm formOf(const Quantization &quant, StringRef linear = "",
+                        bool shifted = false) {
   // Kernels take 16 columns at a time.
   const bool byGroup = quant.group && quant.group % 16 == 0;
-  switch (quant.input) {
+  auto bits = [&](InputQuant kind) -> InputForm {
+    return {kind, CodeRange::Signed127, false, quant.tokenScale};
+  };
+  switch (inputOf(quant, linear)) {
   case bitnetc::InputQuant::Sign:
-    return {InputQuant::Sign};
+    return bits(InputQuant::Sign);
   case bitnetc::InputQuant::Bit:
-    return {InputQuant::Bit};
+    return bits(InputQuant::Bit);
   case bitnetc::InputQuant::Ternary:
-    return {InputQuant::Ternary};
+    return bits(InputQuant::Ternary);
   case bitnetc::InputQuant::None: // Refused for the linears of layers.
   case bitnetc::InputQuant::Int16:
     return {InputQuant::Int16, CodeRange::Signed127, byGroup};
@@ -203,10 +208,10 @@ Value GraphBuilder::linear(StringRef name, Value input, int64_t n,
                  {model.linearNormEps, model.linearLayerNorm,
                   model.linearNormGain, model.normBias});
   int64_t k = cast<RankedTensorType>(input.getType()).getDimSize(1);
-  InputForm form = inputOf(model.quant, shifted);
+  InputForm form = formOf(model.quant, name, shifted);
   return LinearOp::create(b, loc, rows(n), input,
                           addQuantized(name, n, k, source, model.quant),
-                          form.kind, form.range, form.byGroup, false);
+                          form.kind, form.range, form.byGroup, form.tokenScale);
 }
 
 Value GraphBuilder::headNormIfAny(StringRef name, Value input,
@@ -334,9 +339,10 @@ void GraphBuilder::buildStep() {
              {model.headInputNormEps, model.linearLayerNorm,
               model.linearNormGain, model.normBias});
   auto quant = model.tiedHead ? model.embedding : model.head;
-  InputForm input = quant ? inputOf(*quant) : InputForm();
-  Value logits = LinearOp::create(b, loc, rows(model.vocabSize), h, head,
-                                  input.kind, input.range, input.byGroup, false);
+  InputForm input = quant ? formOf(*quant) : InputForm();
+  Value logits =
+      LinearOp::create(b, loc, rows(model.vocabSize), h, head, input.kind,
+                       input.range, input.byGroup, input.tokenScale);
   func::ReturnOp::create(b, loc, logits);
   b.setInsertionPointAfter(function);
 }
@@ -366,11 +372,13 @@ static const char *unsupported(const Model &model) {
     return "hidden_act gelu";
   if (model.quant.weight == bitnetc::WeightQuant::Float)
     return "float weights in linear layers";
-  if (model.quant.input == bitnetc::InputQuant::None)
-    return "linear layers with unquantised input";
-  if (model.quant.weight != bitnetc::WeightQuant::Binary &&
-      isBits(model.quant.input))
-    return "ternary weights with activations of bits";
+  for (const bitnetc::LinearShape &linear : bitnetc::layerLinears(model)) {
+    bitnetc::InputQuant input = inputOf(model.quant, linear.name);
+    if (input == bitnetc::InputQuant::None)
+      return "linear layers with unquantised input";
+    if (model.quant.weight != bitnetc::WeightQuant::Binary && isBits(input))
+      return "ternary weights with activations of bits";
+  }
   return nullptr;
 }
 

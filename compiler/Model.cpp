@@ -261,11 +261,16 @@ static Error setInt8Groups(Model &model) {
     if (*own)
       all.push_back(&**own);
   for (Quantization *quant : all) {
-    if (quant->input != InputQuant::Int16 || !quant->group ||
-        quant->group % 16 != 0)
-      continue;
-    quant->input = InputQuant::Int8Groups;
-    found = true;
+    std::vector<InputQuant *> inputs = {&quant->input};
+    for (auto &own : quant->inputs)
+      inputs.push_back(&own.second);
+    for (InputQuant *input : inputs) {
+      if (*input != InputQuant::Int16 || !quant->group ||
+          quant->group % 16 != 0)
+        continue;
+      *input = InputQuant::Int8Groups;
+      found = true;
+    }
   }
   if (found)
     return Error::success();

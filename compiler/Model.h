@@ -108,6 +108,9 @@ std::string shapeText(llvm::ArrayRef<int64_t> shape);
 struct Quantization {
   WeightQuant weight = WeightQuant::Ternary;
   InputQuant input = InputQuant::Int8;
+  /// In place of `input`, of linears by the end of their name: "q_proj".
+  std::map<std::string, InputQuant> inputs;
+  bool tokenScale = false; ///< Inputs of bits have a scale a token: mean|x|.
   ScaleKind scale = ScaleKind::Tensor;
   ScaleOp scaleOp = ScaleOp::Multiply;
   Packing packing = Packing::HF2Bit;
@@ -192,6 +195,8 @@ struct LinearShape {
 };
 /// The linears of each layer, in the order of the forward pass.
 std::vector<LinearShape> layerLinears(const Model &model);
+/// How the linear ("q_proj", "self_attn.q_proj") quantises its input.
+InputQuant inputOf(const Quantization &quant, llvm::StringRef linear);
 
 /// A matrix of few bits, by its name without suffix:
 /// "model.layers.3.mlp.up_proj", "model.embed_tokens", "lm_head".

@@ -100,6 +100,15 @@ Quantization readQuantizer(JsonFields &q, bool &shiftedGate) {
   Quantization quant;
   quant.weight = choose(q, "weight", weightQuants);
   quant.input = choose(q, "activation", inputQuants);
+  JsonFields own = q.object("activations", /*required=*/false);
+  for (StringRef linear : linearNames) {
+    const bool given = own.has(linear);
+    InputQuant input =
+        choose(own, linear, inputQuants, std::optional(quant.input));
+    if (given)
+      quant.inputs[linear.str()] = input;
+  }
+  quant.tokenScale = q.boolean("token_scale", false);
   quant.range = choose(q, "activation_range", codeRanges,
                        std::optional(CodeRange::Signed127));
   quant.scale = choose(q, "scale", scaleKinds);
@@ -110,6 +119,9 @@ Quantization readQuantizer(JsonFields &q, bool &shiftedGate) {
   quant.centred = q.boolean("centred", false);
   shiftedGate = q.boolean("shifted_gate", false);
 
+  auto any = [&](bool (*is)(InputQuant)) {
+    return is(quant.input) || any_of(make_second_range(quant.inputs), is);
+  };
   struct Rule {
     bool broken;
     StringRef field, message;
@@ -124,11 +136,11 @@ Quantization readQuantizer(JsonFields &q, bool &shiftedGate) {
        "is missing, and scales are for groups"},
       {!groups && quant.group, "group_size", "is for \"group\" scales only"},
       {quant.group % 8 != 0, "group_size", "must be a multiple of 8"},
-      {quant.input == InputQuant::Int8Groups &&
+      {any([](InputQuant i) { return i == InputQuant::Int8Groups; }) &&
            (!groups || quant.group % 16 != 0),
        "activation",
        "\"int8_groups\" is for \"group\" scales, of a multiple of 16 columns"},
-      {groups && isBits(quant.input), "scale",
+      {groups && any(isBits), "scale",
        "\"group\" is for integer activations only"},
       {quant.centred && !master, "centred",
        "is for weights in \"master\" packing only"},
@@ -143,7 +155,8 @@ Quantization readQuantizer(JsonFields &q, bool &shiftedGate) {
        "them"},
       {(master || exact) && quant.scaleOp == ScaleOp::Divide, "scale_op",
        "there is no stored scale to divide by"},
-      {quant.weight == Q::Float && quant.input != InputQuant::None,
+      {quant.weight == Q::Float &&
+           any([](InputQuant i) { return i != InputQuant::None; }),
        "activation", "must be \"none\" with float weights"},
   };
   for (const Rule &rule : rules)
@@ -155,8 +168,12 @@ Quantization readQuantizer(JsonFields &q, bool &shiftedGate) {
 void readQuantization(JsonFields &f, Model &m) {
   JsonFields q = f.object("quantization");
   m.quant = readQuantizer(q, m.shiftedGate);
-  if (m.shiftedGate && (m.quant.input != InputQuant::Int8 || !m.gatedFFN))
+  if (m.shiftedGate &&
+      (m.quant.input != InputQuant::Int8 ||
+       inputOf(m.quant, "gate_proj") != InputQuant::Int8 || !m.gatedFFN))
     q.fail("shifted_gate", "is for \"int8\" activations of a gated_ffn only");
+  if (m.quant.inputs.count("gate_proj") && !m.gatedFFN)
+    q.fail("activations", "gate_proj is for a gated_ffn only");
   for (auto [name, to] : {std::pair("embedding_quantization", &m.embedding),
                           std::pair("head_quantization", &m.head)}) {
     const bool given = f.has(name);
@@ -166,6 +183,8 @@ void readQuantization(JsonFields &f, Model &m) {
       *to = readQuantizer(own, shifted);
     if (shifted)
       own.fail("shifted_gate", "is for the linears of layers only");
+    if (*to && !(*to)->inputs.empty())
+      own.fail("activations", "is for the linears of layers only");
   }
 }
 

@@ -39,6 +39,10 @@ constexpr Choice<InputQuant> inputQuants[] = {
     {"int16", InputQuant::Int16},     {"int8_groups", InputQuant::Int8Groups},
     {"none", InputQuant::None},
 };
+/// Linears whose activations may be quantised in a way of their own.
+constexpr llvm::StringLiteral linearNames[] = {
+    "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+};
 constexpr Choice<KVForm> kvForms[] = {
     {"f16", KVForm::F16},
     {"i8", KVForm::I8},

@@ -48,8 +48,12 @@ Ordered quantizationJson(const Quantization &q) {
   if (packing == Packing::Gguf)
     packing = q.weight == WeightQuant::Binary ? Packing::Bits : Packing::HF2Bit;
   Ordered json = {{"weight", word(weightQuants, q.weight)},
-                  {"activation", word(inputQuants, q.input)},
-                  {"scale", word(scaleKinds, q.scale)}};
+                  {"activation", word(inputQuants, q.input)}};
+  for (auto &[linear, input] : q.inputs)
+    json["activations"][linear] = word(inputQuants, input);
+  if (q.tokenScale)
+    json["token_scale"] = true;
+  json["scale"] = word(scaleKinds, q.scale);
   if (q.scale == ScaleKind::Group)
     json["group_size"] = q.group;
   json["scale_op"] = word(scaleOps, q.scaleOp);

@@ -28,6 +28,13 @@ std::vector<LinearShape> layerLinears(const Model &m) {
   return linears;
 }
 
+InputQuant inputOf(const Quantization &quant, StringRef linear) {
+  auto own = quant.inputs.find(linear.rsplit('.').second.empty()
+                                   ? linear.str()
+                                   : linear.rsplit('.').second.str());
+  return own == quant.inputs.end() ? quant.input : own->second;
+}
+
 std::optional<QuantizedSource> quantizedSource(const Model &m, StringRef name) {
   if (name == "model.embed_tokens" || name == "lm_head") {
     const auto &quant = name == "lm_head" ? m.head : m.embedding;

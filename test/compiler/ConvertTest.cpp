@@ -75,6 +75,9 @@ TEST(Convert, EveryFieldReadsBack) {
   m.linearNormEps = 3e-7f;
   m.ropeInvFreq[1] *= 1.0000001f;
   m.ropeMagnitude = 1.1386294f;
+  m.quant.inputs = {{"down_proj", InputQuant::Bit},
+                    {"q_proj", InputQuant::Sign}};
+  m.quant.tokenScale = true;
   m.bosToken = -1;
   m.eosTokens = {1, 2};
   m.templateTokens = {{"bos_token", "<s>"}, {"pad_token", ""}};
@@ -96,6 +99,8 @@ TEST(Convert, EveryFieldReadsBack) {
   EXPECT_EQ(back.vocabSize, m.vocabSize);
   EXPECT_EQ(back.maxPosition, m.maxPosition);
   EXPECT_EQ(back.quant.packing, m.quant.packing);
+  EXPECT_EQ(back.quant.inputs, m.quant.inputs);
+  EXPECT_TRUE(back.quant.tokenScale);
   EXPECT_EQ(back.quant.scaleOp, m.quant.scaleOp);
   EXPECT_EQ(back.unusedTensors, std::vector<std::string>());
   for (const auto &[name, ref] : back.tensors) {

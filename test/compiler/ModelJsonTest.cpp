@@ -142,6 +142,20 @@ TEST_F(ModelJson, TensorFilesElsewhere) {
   valueOf(importModel(dir.path));
 }
 
+TEST_F(ModelJson, ActivationsOfSingleLinears) {
+  json["quantization"]["activations"] = {{"down_proj", "bit"},
+                                         {"q_proj", "int16"}};
+  json["quantization"]["token_scale"] = true;
+  Model m = valueOf(import());
+  EXPECT_TRUE(m.quant.tokenScale);
+  EXPECT_EQ(inputOf(m.quant, "mlp.down_proj"), InputQuant::Bit);
+  EXPECT_EQ(inputOf(m.quant, "q_proj"), InputQuant::Int16);
+  EXPECT_EQ(inputOf(m.quant, "self_attn.k_proj"), InputQuant::Int8);
+  json["gated_ffn"] = false;
+  json["quantization"]["activations"] = {{"gate_proj", "bit"}};
+  refuse({"\"quantization.activations\"", "gated_ffn only"});
+}
+
 TEST_F(ModelJson, BinaryRowsWithThresholds) {
   json["quantization"] = {{"weight", "binary"},
                           {"activation", "sign"},
@@ -354,6 +368,15 @@ const BadDocument badDocuments[] = {
     {"/tie_word_embeddings", "false", {"lm_head.weight", "is missing"}},
     {"/quantization/weight", "\"quaternary\"", {"\"quantization.weight\""}},
     {"/quantization/activation", "\"int4\"", {"\"quantization.activation\""}},
+    {"/quantization/activations",
+     R"({"lm_head": "sign"})",
+     {"\"quantization.activations.lm_head\""}},
+    {"/quantization/activations",
+     R"({"q_proj": "int4"})",
+     {"\"quantization.activations.q_proj\"", "found \"int4\""}},
+    {"/quantization/token_scale",
+     "1",
+     {"\"quantization.token_scale\"", "true or false"}},
     {"/quantization/packing",
      "\"bits\"",
      {"\"quantization.packing\"", "binary weights only"}},

@@ -26,6 +26,7 @@ LINEARS = (("self_attn.q_proj", HEADS * HEAD_DIM, HIDDEN),
            ("mlp.gate_proj", INTERMEDIATE, HIDDEN),
            ("mlp.up_proj", INTERMEDIATE, HIDDEN),
            ("mlp.down_proj", HIDDEN, INTERMEDIATE))
+ACTIVATIONS = ("sign", "bit", "ternary", "int8", "int16")
 IDS = [1, 29, 17, 25, 33, 4, 4, 95, 50, 9, 0, 77, 3]
 
 
@@ -35,7 +36,17 @@ def cases():
             ("sign", "bit", "ternary"), ("tensor", "row")):
         yield f"binary-{scale}-{activation}", {
             "weight": "binary", "activation": activation, "scale": scale,
-            "scale_op": "multiply", "packing": "master"}
+            "token_scale": scale == "row", "scale_op": "multiply",
+            "packing": "master"}
+    # Each linear in its own way: q, k and v share no input, gate and up neither.
+    for first, token_scale in itertools.product(range(5), (False, True)):
+        mix = [ACTIVATIONS[(first + i) % 5] for i in range(len(LINEARS))]
+        yield f"binary-row-mix{first}-{token_scale}", {
+            "weight": "binary", "activation": "int8", "scale": "row",
+            "activations": {name.split(".")[1]: activation for (name, _, _),
+                            activation in zip(LINEARS, mix)},
+            "token_scale": token_scale, "scale_op": "multiply",
+            "packing": "master"}
 
 
 def tensors(rng):
