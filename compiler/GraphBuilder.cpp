@@ -372,13 +372,9 @@ static const char *unsupported(const Model &model) {
     return "hidden_act gelu";
   if (model.quant.weight == bitnetc::WeightQuant::Float)
     return "float weights in linear layers";
-  for (const bitnetc::LinearShape &linear : bitnetc::layerLinears(model)) {
-    bitnetc::InputQuant input = inputOf(model.quant, linear.name);
-    if (input == bitnetc::InputQuant::None)
+  for (const bitnetc::LinearShape &linear : bitnetc::layerLinears(model))
+    if (inputOf(model.quant, linear.name) == bitnetc::InputQuant::None)
       return "linear layers with unquantised input";
-    if (model.quant.weight != bitnetc::WeightQuant::Binary && isBits(input))
-      return "ternary weights with activations of bits";
-  }
   return nullptr;
 }
 

@@ -43,6 +43,11 @@ inline int64_t planesOf(BitQuant quant) {
 inline int64_t planesOf(Type type) {
   return cast<RankedTensorType>(type).getDimSize(1);
 }
+/// Whether products of such weights and inputs need the number of ones in each
+/// plane: of ternary weights, and with signs, the planes tell.
+inline bool needsOnes(WeightQuant weight, BitQuant input) {
+  return weight == WeightQuant::Binary && input != BitQuant::Sign;
+}
 /// Whether the input of a dot is packed bits, not codes.
 inline bool isPacked(Type input) {
   return cast<RankedTensorType>(input).getElementType().isInteger(64);

@@ -48,7 +48,8 @@ template <typename OpTy>
 static void setPacked(OpTy op, Tensor packed,
                       llvm::DenseMap<Value, Tensor> &values) {
   if (op.getSum())
-    values[op.getSum()] = scalar::countOnes(packed);
+    values[op.getSum()] = scalar::countOnes(
+        packed, planesOf(op.getSum().getType()) / packed.shape[1]);
   values[op.getResult()] = std::move(packed);
 }
 
@@ -96,7 +97,7 @@ LogicalResult Interpreter::eval(DequantizeOp op, Frame &frame) {
   bool grouped = weight.getGroup() != 0;
   int64_t planes = dots.shape[1] / weight.getGroups();
   if (dots.shape[1] % weight.getGroups() || planes < 1 ||
-      planes > (scale ? 2 : 1) || (grouped && !scale))
+      planes > (scale ? 2 : 1))
     return op.emitOpError("has no meaning for ")
            << dots.shape[1] << " planes " << (scale ? "with" : "without")
            << " a token scale";

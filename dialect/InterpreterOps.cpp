@@ -244,14 +244,15 @@ Tensor scalar::pack(const Tensor &bits) {
   return Tensor::of({rows, planes, words}, std::move(out));
 }
 
-Tensor scalar::countOnes(const Tensor &packed) {
+Tensor scalar::countOnes(const Tensor &packed, int64_t groups) {
   const auto &in = std::get<Tensor::Words>(packed.data);
   int64_t rows = packed.rows(), planes = packed.shape[1],
           words = packed.shape[2];
-  Tensor::Ints out(rows * planes);
+  Tensor::Ints out(rows * planes * groups);
   for (int64_t i = 0; i < rows * planes * words; ++i)
-    out[i / words] += llvm::popcount(static_cast<uint64_t>(in[i]));
-  return Tensor::of({rows, planes}, std::move(out));
+    out[i / words * groups + i % words * groups / words] +=
+        llvm::popcount(static_cast<uint64_t>(in[i]));
+  return Tensor::of({rows, planes * groups}, std::move(out));
 }
 
 /// The codes of one token that its planes of bits stand for.
@@ -318,12 +319,12 @@ static float joinPlanes(const int32_t *dots, int64_t planes, int64_t apart) {
 
 /// Every group has its own scale in each row, and maybe for each token; their
 /// sum runs in rising order.
-static Tensor dequantizeGroups(const Tensor &dots, const Tensor &tokenScale,
+static Tensor dequantizeGroups(const Tensor &dots, const Tensor *tokenScale,
                                ArrayRef<float> scales) {
   const auto &in = std::get<Tensor::Ints>(dots.data);
   int64_t rows = dots.rows(), n = dots.shape[2], groups = scales.size() / n;
   int64_t planes = dots.shape[1] / groups;
-  const bool byGroup = tokenScale.shape.size() == 2;
+  const bool byGroup = tokenScale && tokenScale->shape.size() == 2;
   Tensor::Floats out(rows * n);
   for (int64_t t = 0; t < rows; ++t)
     for (int64_t i = 0; i < n; ++i) {
@@ -331,13 +332,14 @@ static Tensor dequantizeGroups(const Tensor &dots, const Tensor &tokenScale,
       for (int64_t g = 0; g < groups; ++g) {
         float scale = scales[i * groups + g];
         if (byGroup)
-          scale = scale * tokenScale.floats()[t * groups + g];
+          scale = scale * tokenScale->floats()[t * groups + g];
         float product = joinPlanes(&in[(t * planes * groups + g) * n + i],
                                    planes, groups * n) *
                         scale;
         value += product;
       }
-      out[t * n + i] = byGroup ? value : value * tokenScale.floats()[t];
+      out[t * n + i] =
+          byGroup || !tokenScale ? value : value * tokenScale->floats()[t];
     }
   return Tensor::of({rows, n}, std::move(out));
 }
@@ -345,7 +347,7 @@ static Tensor dequantizeGroups(const Tensor &dots, const Tensor &tokenScale,
 Tensor scalar::dequantize(const Tensor &dots, const Tensor *tokenScale,
                           ArrayRef<float> scales, bool grouped) {
   if (grouped)
-    return dequantizeGroups(dots, *tokenScale, scales);
+    return dequantizeGroups(dots, tokenScale, scales);
   const auto &in = std::get<Tensor::Ints>(dots.data);
   int64_t rows = dots.rows(), planes = dots.shape[1], n = dots.shape[2];
   Tensor::Floats out(rows * n);

@@ -41,8 +41,8 @@ Tensor binarize(const Tensor &x, BitQuant quant);
 /// sum|x| / K of every row.
 Tensor meanAbs(const Tensor &x);
 Tensor pack(const Tensor &bits);
-/// In every plane of packed bits.
-Tensor countOnes(const Tensor &packed);
+/// In every plane of packed bits, or of each of `groups` equal parts of it.
+Tensor countOnes(const Tensor &packed, int64_t groups);
 /// Codes or packed bits times a weight of [n, k]; `quant` says what bits stand
 /// for. `groups` equal parts of the columns are summed apart.
 Tensor dot(const Tensor &input, BitQuant quant, ArrayRef<int8_t> weight,

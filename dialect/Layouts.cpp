@@ -18,6 +18,7 @@ static constexpr LayoutInfo kLayouts[] = {
     {Layout::Trit5R80, 80, 4, 64, 5, 1, 1, 0},
     {Layout::Bit1R64, 64, 8, 64, 4, 2, 1, 1},
     {Layout::U2R64, 64, 4, 64, 4, 1, 2, 2},
+    {Layout::Trit2R16, 16, 64, 256, 1, 1, 0, 0},
 };
 
 const LayoutInfo &mlir::bitnet::getLayoutInfo(Layout layout) {
@@ -59,7 +60,7 @@ static Place placeOf(const LayoutInfo &info, int64_t k, int64_t row,
   int64_t step =
       (row / info.rowBlock * steps + col / info.colStep) * info.bytesPerStep;
   int64_t r = row % info.rowBlock, c = col % info.colStep;
-  if (info.layout == Layout::Bit1R16)
+  if (info.layout == Layout::Bit1R16 || info.layout == Layout::Trit2R16)
     return {step + r * 8 + c / 8, static_cast<int>(c % 8)};
   int64_t group = r / 16, lane = r % 16;
   return {step + lane * 4 + c % 4,
@@ -181,23 +182,37 @@ static uint8_t positiveBits(uint64_t codes) {
   return ((positive(codes) >> 7) * 0x0102040810204080u) >> 56;
 }
 
-static void packBit1R16(const BlockRows &block, int64_t k, uint8_t *out) {
+/// One bit per code, lowest first: 1 where it is less than zero.
+static uint8_t negativeBits(uint64_t codes) {
+  return ((codes >> 7 & 0x0101010101010101u) * 0x0102040810204080u) >> 56;
+}
+
+/// Words of 64 columns; steps are `stepBytes` apart.
+static void packWords(const BlockRows &block, int64_t k, int64_t stepBytes,
+                      uint8_t (*bitsOf)(uint64_t), uint8_t *out) {
   for (int64_t lane = 0; lane < 16; ++lane)
     for (int64_t step = 0; step * 64 < k; ++step)
       for (int64_t byte = 0; byte < 8; ++byte) {
         int64_t col = step * 64 + byte * 8;
-        out[step * 128 + lane * 8 + byte] =
-            col < k
-                ? positiveBits(loadCodes<uint64_t>(block.rows[lane], k, col))
-                : 0;
+        out[step * stepBytes + lane * 8 + byte] =
+            col < k ? bitsOf(loadCodes<uint64_t>(block.rows[lane], k, col)) : 0;
       }
+}
+
+static void packBit1R16(const BlockRows &block, int64_t k, uint8_t *out) {
+  packWords(block, k, 128, positiveBits, out);
+}
+
+static void packTrit2R16(const BlockRows &block, int64_t k, uint8_t *out) {
+  packWords(block, k, 256, positiveBits, out);
+  packWords(block, k, 256, negativeBits, out + 128);
 }
 
 // In the order of the enumeration: writes one block of rows.
 using BlockPacker = void (*)(const BlockRows &, int64_t k, uint8_t *out);
 static constexpr BlockPacker kPackers[] = {
     nullptr,      packU8Row,   packFieldsR64<1>, packBit1R16,
-    packTrit5R80, packBit1R64, packFieldsR64<2>};
+    packTrit5R80, packBit1R64, packFieldsR64<2>, packTrit2R16};
 
 void mlir::bitnet::packCodes(Layout layout, ArrayRef<int8_t> codes, int64_t n,
                              int64_t k, MutableArrayRef<uint8_t> out) {
@@ -220,6 +235,9 @@ int8_t mlir::bitnet::unpackCode(Layout layout, ArrayRef<uint8_t> bytes,
   unsigned byte = bytes[place.byte] >> place.shift;
   if (layout == Layout::Bit1R16)
     return byte & 1 ? 1 : -1;
+  if (layout == Layout::Trit2R16)
+    return static_cast<int8_t>((byte & 1) -
+                               (bytes[place.byte + 128] >> place.shift & 1));
   if (layout == Layout::Trit5R80)
     return tritOf(byte, row % info.rowBlock / 16);
   unsigned mask = info.fieldBits ? (1u << info.fieldBits) - 1 : 255u;

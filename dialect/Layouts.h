@@ -38,6 +38,8 @@
 // bit1_r16   step = 16 rows x 64 columns, 128 bytes: word [lane r] holds
 //            columns 0..63 of row r, lowest bit first, 1 for +1. Pad bits are
 //            0.
+// trit2_r16  step = 16 rows x 64 columns, 256 bytes: 16 words as bit1_r16 has them,
+//            1 for +1, then 16 words with 1 for -1. Pads are 0.
 // f32        row-major floats, every row padded with zeros to 64.
 //
 //===----------------------------------------------------------------------===//

@@ -81,11 +81,12 @@ static LogicalResult checkMatrix(Operation *op, SymbolRefAttr ref, int64_t n,
 static LogicalResult checkKinds(Operation *op, SymbolRefAttr ref, bool bits) {
   WeightOp weight = lookupWeight(op, ref);
   WeightQuant kind = weight.getQuant();
-  bool fits = bits ? kind == WeightQuant::Binary
+  bool fits = bits ? kind == WeightQuant::Binary || kind == WeightQuant::Ternary
                    : kind != WeightQuant::Float && kind != WeightQuant::Sketch;
-  if (weight.getGroup() && bits)
+  if (weight.getGroup() % 64 && bits)
     return op->emitOpError()
-           << "bit input does not multiply with groups of weight " << ref;
+           << "bit input needs groups of a multiple of 64 columns, those of "
+           << ref << " have " << weight.getGroup();
   if (!fits)
     return op->emitOpError()
            << (bits ? "bit" : "integer") << " input does not multiply with "
@@ -338,9 +339,15 @@ static LogicalResult checkPacked(Operation *op, Type input, Type packed,
   if (lastDim(packed) != words)
     return op->emitOpError("packs ") << lastDim(input) << " bits into " << words
                                      << " words, has " << lastDim(packed);
-  if (sum && lastDim(sum.getType()) != planesOf(packed))
+  if (!sum)
+    return success();
+  int64_t sums = lastDim(sum.getType()), groups = sums / planesOf(packed);
+  bool whole = groups == 1 || (groups > 1 && lastDim(input) % groups == 0 &&
+                               lastDim(input) / groups % 64 == 0);
+  if (sums % planesOf(packed) || !whole)
     return op->emitOpError("sum must have one entry for each of ")
-           << planesOf(packed) << " planes, has " << lastDim(sum.getType());
+           << planesOf(packed)
+           << " planes, or of each group of 64 n columns, has " << sums;
   return success();
 }
 
@@ -480,10 +487,6 @@ LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {
     return emitOpError("codes need a scale and a sum");
   if (bits && failed(checkRowScale(*this, getScale())))
     return failure();
-  bool needsSum = getBitQuant() != BitQuant::Sign;
-  if (bits && needsSum != static_cast<bool>(getSum()))
-    return emitOpError() << stringifyEnum(getBitQuant()) << " bits "
-                         << (needsSum ? "need a sum" : "take no sum");
   size_t weights = getWeights().size();
   if (weights == 0)
     return emitOpError("needs at least one weight");
@@ -497,10 +500,21 @@ LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {
   for (auto [i, ref] : llvm::enumerate(getWeights())) {
     Type result = getResult(getGlu() ? 0 : i).getType();
     if (failed(checkDot(*this, getInput().getType(), getBitQuant(),
-                        cast<SymbolRefAttr>(ref), lastDim(result))) ||
-        (getScale() && failed(checkTokenGroups(
-                           *this, getScale().getType(),
-                           lookupWeight(*this, cast<SymbolRefAttr>(ref))))))
+                        cast<SymbolRefAttr>(ref), lastDim(result))))
+      return failure();
+    WeightOp weight = lookupWeight(*this, cast<SymbolRefAttr>(ref));
+    if (bits && needsOnes(weight.getQuant(), getBitQuant()) !=
+                    static_cast<bool>(getSum()))
+      return emitOpError() << stringifyEnum(getBitQuant()) << " bits and "
+                           << stringifyEnum(weight.getQuant()) << " weights "
+                           << (getSum() ? "take no sum" : "need a sum");
+    int64_t sums = planesOf(getInput().getType()) * weight.getGroups();
+    if (bits && getSum() && lastDim(getSum().getType()) != sums)
+      return emitOpError("sum must have ")
+             << sums << " entries for weight " << ref << ", has "
+             << lastDim(getSum().getType());
+    if (getScale() &&
+        failed(checkTokenGroups(*this, getScale().getType(), weight)))
       return failure();
   }
   if (getResidual() && getResidual().getType() != getResult(0).getType())

@@ -347,7 +347,8 @@ def BitNet_BinarizeOp : BitNet_Op<"binarize", [Pure]> {
 def BitNet_PackOp : BitNet_Op<"pack", [Pure]> {
   let summary = "64 bits to a word, lowest first; pad bits are 0";
   let description = [{
-    `sum`, if there is one, is the number of ones in each plane.
+    `sum`, if there is one, is the number of ones in each plane, or in each
+    group of a multiple of 64 columns ([planes][groups]).
   }];
   let arguments = (ins BitNet_Bits:$input);
   let results = (outs BitNet_Packed:$result, Optional<BitNet_PlaneSums>:$sum);
@@ -363,12 +364,19 @@ def BitNet_DotOp : BitNet_WeightUser<"dot", [Pure]> {
   let description = [{
     Codes: sum_k w q for every plane, and in each, where the weight has groups,
     for every group of columns ([planes][groups]). Packed bits: sum_k w q of all
-    planes together. Every product is 1, -1 or 0, so that is their number less
+    planes together, of each group if the weight has them. Every product is 1, -1 or 0, so that is their number less
     twice that of the negative ones:
 
         sign:     K                                 - 2 popcount(w xor p)
         bit:      popcount(p)                       - 2 popcount(p and not w)
         ternary:  popcount(p_0) + popcount(p_1)     - 2 popcount(w ? p_1 : p_0)
+
+    and with the planes w_0 (+1) and w_1 (-1) of ternary weights
+
+        sign:     popcount(w_0 or w_1)              - 2 popcount(p ? w_1 : w_0)
+        bit:      popcount(p and w_0)               - popcount(p and w_1)
+        ternary:  popcount(p_0 and w_0 or p_1 and w_1)
+                                        - popcount(p_1 and w_0 or p_0 and w_1)
   }];
   let arguments = (ins AnyTypeOf<[BitNet_Codes, BitNet_Packed]>:$input,
                        SymbolRefAttr:$weight,
@@ -388,7 +396,7 @@ def BitNet_DequantizeOp : BitNet_WeightUser<"dequantize", [Pure]> {
     bits, which may have none): y = f32(d) * weight_scale. Groups: y = (sum_g v_g * scale_g) * token_scale,
     groups in rising order, v_g = f32(d_g) or f32(d_g0) * 256 + f32(d_g1); if
     the token too has a scale for each group, y = sum_g v_g * (scale_g *
-    token_scale_g).
+    token_scale_g). Of bits without a token scale: y = sum_g v_g * scale_g.
   }];
   let arguments = (ins BitNet_Dots:$input, Optional<BitNet_PerToken>:$scale,
                        SymbolRefAttr:$weight);
@@ -455,8 +463,9 @@ def BitNet_MatmulOp : BitNet_WeightUser<"matmul", [
   let description = [{
     For every weight W_i: y_i = dequantize(dot(input, W_i)), then at most one of
     `glu`: the only result is act(y_0) * y_1, or `residual`: y_0 + residual.
-    `input` is codes (with `scale` and `sum`) or packed bits (of `bit` and
-    `ternary` ones with `sum`, and with `scale` if tokens have one).
+    `input` is codes (with `scale` and `sum`) or packed bits (with `scale` if
+    tokens have one, and with `sum` if these are `bit` or `ternary` ones and
+    weights binary).
     `sketch` is a coarse copy of the one int8 weight. It changes nothing about
     the product; where the caller asks for the best logits only, it tells which
     need not be computed (z standard deviations away from them).

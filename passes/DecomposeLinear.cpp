@@ -30,7 +30,7 @@ namespace {
 ///
 /// before: %y = bitnet.linear %x, @w input ternary            (sign, bit)
 /// after:  %b = bitnet.binarize %x as ternary
-///         %p, %sum = bitnet.pack %b                       (sign: no %sum)
+///         %p, %sum = bitnet.pack %b        (%sum where the product needs it)
 ///         %d = bitnet.dot %p, @w as ternary
 ///         %y = bitnet.dequantize %d, @w
 ///         (token_scale: binarize makes %s, and dequantize takes it)
@@ -47,7 +47,8 @@ struct Decompose : OpRewritePattern<LinearOp> {
     };
     constexpr int64_t dyn = ShapedType::kDynamic;
 
-    int64_t groups = lookupWeight(op, op.getWeight()).getGroups();
+    WeightOp weight = lookupWeight(op, op.getWeight());
+    int64_t groups = weight.getGroups();
     Value input, scale;
     int64_t planes = op.getInputQuant() == InputQuant::Int16 ? 2 : 1;
     std::optional<BitQuant> bitQuant = bitQuantOf(op.getInputQuant());
@@ -62,9 +63,9 @@ struct Decompose : OpRewritePattern<LinearOp> {
           PackOp::create(
               rewriter, loc,
               tensor({dyn, bitPlanes, (k + 63) / 64}, rewriter.getI64Type()),
-              *bitQuant == BitQuant::Sign
-                  ? Type()
-                  : tensor({dyn, bitPlanes}, rewriter.getI32Type()),
+              needsOnes(weight.getQuant(), *bitQuant)
+                  ? tensor({dyn, bitPlanes * groups}, rewriter.getI32Type())
+                  : Type(),
               bits.getResult())
               .getResult();
     } else {

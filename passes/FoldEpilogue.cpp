@@ -36,7 +36,8 @@ static FailureOr<Value> sumOf(Value input) {
 /// Whether a product with `dot`'s input needs its sums.
 static bool needsSum(DotOp dot) {
   return !isPacked(dot.getInput().getType()) ||
-         dot.getBitQuant() != BitQuant::Sign;
+         needsOnes(lookupWeight(dot, dot.getWeight()).getQuant(),
+                   dot.getBitQuant());
 }
 
 /// before: %d = bitnet.dot %q, @w

@@ -38,7 +38,8 @@ Value MatmulLowering::scaled(const Weight &w, Dots &sums, Value block, Value t,
   if (tokenScale)
     perToken = e.broadcast(e.load(tokenScale, e.addI(t, token)), e.f32x16());
   if (w.scaleGroup)
-    return e.fmul(sums.at(token, 0, group), perToken);
+    return perToken ? e.fmul(sums.at(token, 0, group), perToken)
+                    : sums.at(token, 0, group);
   SmallVector<Value, 2> dots;
   for (int64_t p = 0; p < (bits ? 1 : planes); ++p)
     dots.push_back(sums.at(token, p, group));

@@ -48,8 +48,8 @@ public:
       planeSum = e.buffer(op.getSum());
     if (op.getResidual())
       residual = e.buffer(op.getResidual());
-    // A step of bits takes few cycles: hardware keeps ahead of it by itself, and
-    // prefetches would only fill its queues (targets/README.md).
+    // A step of bits takes few cycles: hardware keeps ahead of it by itself,
+    // and prefetches would only fill its queues (targets/README.md).
     prefetchBytes = bits ? 0 : e.prefetchBytes;
     for (Attribute ref : op.getWeights()) {
       auto symbol = cast<SymbolRefAttr>(ref);
@@ -57,10 +57,12 @@ public:
       int64_t steps = llvm::divideCeil(weight.getCols(), info.colStep);
       int64_t blocks = llvm::divideCeil(weight.getRows(), info.rowBlock);
       Value codes =
-          bits ? e.weightWindow(symbol, {blocks, steps, 16}, e.b.getI64Type())
+          bits ? e.weightWindow(symbol, {blocks, steps, info.bytesPerStep / 8},
+                                e.b.getI64Type())
                : e.weightWindow(symbol, {blocks, steps, info.bytesPerStep},
                                 e.b.getI8Type());
-      weights.push_back({weight.getRows(),
+      weights.push_back({weight.getQuant(),
+                         weight.getRows(),
                          weight.getCols(),
                          weight.getScaleRows() == 1,
                          int64_t(weight.getGroup()),
@@ -83,6 +85,7 @@ public:
 private:
   enum class Part { All, Gate, Up }; ///< Of a result.
   struct Weight {
+    WeightQuant kind;
     int64_t rows, cols;
     bool oneScale;
     int64_t scaleGroup; ///< Columns that share a scale; 0: all.
@@ -112,6 +115,14 @@ private:
   Dots codeDots(const Weight &w, Value block, Value t, int64_t tile);
   Dots groupedDots(const Weight &w, Value block, Value t, int64_t tile);
   Dots bitDots(const Weight &w, Value block, Value t, int64_t tile);
+  Dots groupedBitDots(const Weight &w, Value block, Value t, int64_t tile);
+  /// Of steps [lo, hi), which are group `group` and have `columns`: the dots of
+  /// each token, 16 rows.
+  SmallVector<Value> countSteps(const Weight &w, Value block, Value t,
+                                int64_t tile, Value lo, Value hi,
+                                int64_t columns, Value group);
+  /// Of 16 rows, as floats.
+  Value groupScale(const Weight &w, ValueRange at);
   Value scaled(const Weight &w, Dots &sums, Value block, Value t, int64_t token,
                int64_t group);
   void tileOf(const Weight &w, Value out, Value block, Value t, int64_t tile);

@@ -15,7 +15,8 @@ using namespace mlir::bitnet;
 
 Dots MatmulLowering::dots(const Weight &w, Value block, Value t, int64_t tile) {
   if (bits)
-    return bitDots(w, block, t, tile);
+    return w.scaleGroup ? groupedBitDots(w, block, t, tile)
+                        : bitDots(w, block, t, tile);
   return w.scaleGroup ? groupedDots(w, block, t, tile)
                       : codeDots(w, block, t, tile);
 }
@@ -188,6 +189,16 @@ Dots MatmulLowering::codeDots(const Weight &w, Value block, Value t,
   return result;
 }
 
+Value MatmulLowering::groupScale(const Weight &w, ValueRange at) {
+  bool half =
+      cast<MemRefType>(w.scales.getType()).getElementType().isInteger(16);
+  if (!half)
+    return e.load(e.f32x16(), w.scales, at);
+  auto i16x16 = VectorType::get(16, e.b.getI16Type());
+  return ExtendF16Op::create(e.b, e.loc, e.f32x16(),
+                             e.load(i16x16, w.scales, at));
+}
+
 /// With a scale for every group of columns the dots of a group are exact and
 /// their products with the scales are added in rising order:
 ///   for group: y += value(dots of the group) * scale[row][group]
@@ -196,11 +207,7 @@ Dots MatmulLowering::codeDots(const Weight &w, Value block, Value t,
 /// others are formed on the way (a fifth dot).
 Dots MatmulLowering::groupedDots(const Weight &w, Value block, Value t,
                                  int64_t tile) {
-  OpBuilder &b = e.b;
   int64_t groups = info.groups, stepsOfGroup = w.scaleGroup / info.colStep;
-  auto i16x16 = VectorType::get(16, b.getI16Type());
-  bool half =
-      cast<MemRefType>(w.scales.getType()).getElementType().isInteger(16);
   auto body = [&](Value group, ValueRange carried) {
     Value lo = e.mulI(group, stepsOfGroup);
     auto sums = addSteps(w, block, t, tile, lo, e.addI(lo, stepsOfGroup),
@@ -226,13 +233,7 @@ Dots MatmulLowering::groupedDots(const Weight &w, Value block, Value t,
         SmallVector<Value, 2> dots;
         for (const auto &plane : exact)
           dots.push_back(plane[g]);
-        SmallVector<Value> at{block, group, e.index(g * 16)};
-        Value scale;
-        if (half)
-          scale = ExtendF16Op::create(b, e.loc, e.f32x16(),
-                                      e.load(i16x16, w.scales, at));
-        else
-          scale = e.load(e.f32x16(), w.scales, at);
+        Value scale = groupScale(w, {block, group, e.index(g * 16)});
         if (perGroup)
           scale = e.fmul(scale, perGroup);
         next.push_back(
@@ -251,73 +252,160 @@ Dots MatmulLowering::groupedDots(const Weight &w, Value block, Value t,
   return result;
 }
 
-/// Products of signs that are negative, as bits: of a word of 64 columns of
-/// each row and the planes of a token.
-static Value negativeProducts(Emitter &e, BitQuant quant, Value weights,
-                              ArrayRef<Value> planes) {
+namespace {
+/// Products of the weights of 8 rows and 64 columns and the bits of a token
+/// that are not 0, as bits. Where their number is known otherwise, the negative
+/// ones are enough.
+struct Products {
+  Value negative, positive;
+};
+} // namespace
+
+/// As dot says. `w` and `p` are planes: of a binary weight, or the +1 and the
+/// -1 of a ternary one; of the input.
+static Products productsOf(Emitter &e, BitQuant quant, ArrayRef<Value> w,
+                           ArrayRef<Value> p) {
   auto flip = [&](Value x, Value y) -> Value {
     return arith::XOrIOp::create(e.b, e.loc, x, y);
   };
   auto both = [&](Value x, Value y) -> Value {
     return arith::AndIOp::create(e.b, e.loc, x, y);
   };
+  auto select = [&](Value bits, Value one, Value zero) {
+    return flip(zero, both(bits, flip(zero, one)));
+  };
+  auto either = [&](Value x, Value y) -> Value {
+    return arith::OrIOp::create(e.b, e.loc, x, y);
+  };
+  bool binary = w.size() == 1;
   switch (quant) {
   case BitQuant::Sign:
-    return flip(weights, planes[0]);
-  case BitQuant::Bit: // p and not w
-    return flip(planes[0], both(weights, planes[0]));
-  case BitQuant::Ternary: // w ? p_1 : p_0
-    return flip(planes[0], both(weights, flip(planes[0], planes[1])));
+    return {binary ? flip(w[0], p[0]) : select(p[0], w[1], w[0]), {}};
+  case BitQuant::Bit:
+    if (binary) // p and not w
+      return {flip(p[0], both(w[0], p[0])), {}};
+    return {both(p[0], w[1]), both(p[0], w[0])};
+  case BitQuant::Ternary:
+    if (binary)
+      return {select(w[0], p[1], p[0]), {}};
+    return {either(both(p[1], w[0]), both(p[0], w[1])),
+            either(both(p[0], w[0]), both(p[1], w[1]))};
   }
   llvm_unreachable("quantiser of bits");
 }
 
-/// 64 columns are one word a row. Every product is 1, -1 or 0, so a dot is the
-/// number of those that are not 0 less twice the negative ones. Pad bits are 0
-/// in weights and planes and never counted.
-Dots MatmulLowering::bitDots(const Weight &w, Value block, Value t,
-                             int64_t tile) {
+SmallVector<Value> MatmulLowering::countSteps(const Weight &w, Value block,
+                                              Value t, int64_t tile, Value lo,
+                                              Value hi, int64_t columns,
+                                              Value group) {
   OpBuilder &b = e.b;
+  BitQuant quant = op.getBitQuant();
   auto i64x8 = VectorType::get(8, b.getI64Type());
+  auto count = [&](Value bits) -> Value {
+    return math::CtPopOp::create(b, e.loc, bits);
+  };
+  int64_t weightPlanes = w.kind == WeightQuant::Ternary ? 2 : 1;
+  // With signs, how many products are not 0 is for the rows to say.
+  bool countWeights = weightPlanes == 2 && quant == BitQuant::Sign;
   Value zero = arith::ConstantOp::create(
       b, e.loc, DenseElementsAttr::get(i64x8, static_cast<int64_t>(0)));
-  SmallVector<Value> init(tile * 2, zero);
-  auto sums = e.loop(
-      e.index(0), e.index(w.steps), 1, init,
-      [&](Value step, ValueRange carried) {
-        prefetchAhead(w, block, step);
-        Value halves[2];
-        for (int64_t h = 0; h < 2; ++h)
-          halves[h] = e.load(i64x8, w.codes, {block, step, e.index(h * 8)});
-        SmallVector<Value> next;
-        for (int64_t i = 0; i < tile; ++i) {
-          SmallVector<Value> words;
-          for (int64_t p = 0; p < planes; ++p)
-            words.push_back(e.broadcast(
-                e.load(input, {e.addI(t, i), e.index(p), step}), i64x8));
-          for (Value half : halves) {
-            Value negative = negativeProducts(e, op.getBitQuant(), half, words);
-            Value counts = math::CtPopOp::create(b, e.loc, negative);
-            next.push_back(e.add(carried[next.size()], counts));
-          }
-        }
-        return next;
-      });
-  Dots result(1, 1);
+  // [token][half of the rows], and of the weights after them.
+  SmallVector<Value> init((tile + countWeights) * 2, zero);
+  bool differences = false;
+  auto sums = e.loop(lo, hi, 1, init, [&](Value step, ValueRange carried) {
+    prefetchAhead(w, block, step);
+    SmallVector<Value> halves[2];
+    for (int64_t h = 0; h < 2; ++h)
+      for (int64_t p = 0; p < weightPlanes; ++p)
+        halves[h].push_back(
+            e.load(i64x8, w.codes, {block, step, e.index(p * 16 + h * 8)}));
+    SmallVector<Value> next;
+    auto add = [&](Value term) {
+      next.push_back(e.add(carried[next.size()], term));
+    };
+    for (int64_t i = 0; i < tile; ++i) {
+      SmallVector<Value> words;
+      for (int64_t p = 0; p < planes; ++p)
+        words.push_back(e.broadcast(
+            e.load(input, {e.addI(t, i), e.index(p), step}), i64x8));
+      for (ArrayRef<Value> half : halves) {
+        auto [negative, positive] = productsOf(e, quant, half, words);
+        differences = static_cast<bool>(positive);
+        add(positive ? e.sub(count(positive), count(negative))
+                     : count(negative));
+      }
+    }
+    if (countWeights)
+      for (ArrayRef<Value> half : halves)
+        add(count(arith::OrIOp::create(b, e.loc, half[0], half[1])));
+    return next;
+  });
+
   auto i32x8 = VectorType::get(8, b.getI32Type());
-  SmallVector<int64_t> both = llvm::to_vector(llvm::seq<int64_t>(16));
-  for (int64_t i = 0; i < tile; ++i) {
+  SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(16));
+  auto rowsOf = [&](int64_t i) -> Value {
     Value low = arith::TruncIOp::create(b, e.loc, i32x8, sums[2 * i]);
     Value high = arith::TruncIOp::create(b, e.loc, i32x8, sums[2 * i + 1]);
-    Value counts = vector::ShuffleOp::create(b, e.loc, low, high, both);
-    Value products = e.splatI32(static_cast<int32_t>(w.cols));
-    if (planeSum) {
-      Value ones = e.load(planeSum, {e.addI(t, i), e.index(0)});
+    return vector::ShuffleOp::create(b, e.loc, low, high, all);
+  };
+  SmallVector<Value> dots;
+  for (int64_t i = 0; i < tile; ++i) {
+    Value counts = rowsOf(i);
+    if (differences) {
+      dots.push_back(counts);
+      continue;
+    }
+    Value products = e.splatI32(static_cast<int32_t>(columns));
+    if (countWeights) {
+      products = rowsOf(tile);
+    } else if (planeSum) {
+      Value ones = e.load(planeSum, {e.addI(t, i), group});
+      int64_t groups = w.cols / columns;
       for (int64_t p = 1; p < planes; ++p)
-        ones = e.add(ones, e.load(planeSum, {e.addI(t, i), e.index(p)}));
+        ones = e.add(
+            ones, e.load(planeSum, {e.addI(t, i), e.addI(group, p * groups)}));
       products = e.broadcast(ones, e.i32x16());
     }
-    result.at(i, 0, 0) = e.sub(products, e.add(counts, counts));
+    dots.push_back(e.sub(products, e.add(counts, counts)));
   }
+  return dots;
+}
+
+/// 64 columns are one word a row. Every product is 1, -1 or 0, so dots are
+/// counted. Pad bits are 0 in weights and planes and never counted.
+Dots MatmulLowering::bitDots(const Weight &w, Value block, Value t,
+                             int64_t tile) {
+  auto dots = countSteps(w, block, t, tile, e.index(0), e.index(w.steps),
+                         w.cols, e.index(0));
+  Dots result(1, 1);
+  for (int64_t i = 0; i < tile; ++i)
+    result.at(i, 0, 0) = dots[i];
+  return result;
+}
+
+/// With groups each is counted alone; products with the scales are added in
+/// rising order. Scales lie in blocks of 64 rows, four of these.
+Dots MatmulLowering::groupedBitDots(const Weight &w, Value block, Value t,
+                                    int64_t tile) {
+  int64_t stepsOfGroup = w.scaleGroup / info.colStep;
+  int64_t blocksOfScales = kRowPad / info.rowBlock;
+  auto body = [&](Value group, ValueRange carried) {
+    Value lo = e.mulI(group, stepsOfGroup);
+    auto dots = countSteps(w, block, t, tile, lo, e.addI(lo, stepsOfGroup),
+                           w.scaleGroup, group);
+    Value scale =
+        groupScale(w, {e.divI(block, blocksOfScales), group,
+                       e.mulI(e.remI(block, blocksOfScales), info.rowBlock)});
+    SmallVector<Value> next;
+    for (int64_t i = 0; i < tile; ++i)
+      next.push_back(e.fadd(carried[i], e.fmul(joinPlanes({dots[i]}), scale)));
+    return next;
+  };
+  SmallVector<Value> zeros(tile, e.splat(0.0f));
+  auto sums =
+      e.loop(e.index(0), e.index(w.cols / w.scaleGroup), 1, zeros, body);
+  Dots result(1, 1);
+  for (int64_t i = 0; i < tile; ++i)
+    result.at(i, 0, 0) = sums[i];
   return result;
 }

@@ -268,6 +268,8 @@ static void packRows(Emitter &e, RowReader &reader, OpTy op) {
   Value sumOut = op.getSum() ? e.buffer(op.getSum()) : Value();
   Value scaleOut = op.getScale() ? e.buffer(op.getScale()) : Value();
   ArrayRef<Comparison> planes = comparisonsOf(op.getBitQuant());
+  int64_t groups =
+      sumOut ? planesOf(op.getSum().getType()) / int64_t(planes.size()) : 1;
 
   // Stores the words at `index`, of `columns`; returns `sums` with theirs
   // added: the ones of each plane, and 16 lanes of |x|, as far as they are
@@ -304,22 +306,38 @@ static void packRows(Emitter &e, RowReader &reader, OpTy op) {
   int64_t full = reader.width() / 64, rest = reader.width() % 64;
   e.parallel(e.rowsOf(op.getInput()), [&](Value t) {
     reader.startRow(t);
-    SmallVector<Value> sums(sumOut ? planes.size() : 0, i64(0));
+    // Words [lo, hi) and those that are not full, which are group g; `lanes`
+    // are those of |x| so far, or nothing.
+    auto part = [&](Value lo, Value hi, int64_t rest, Value g,
+                    ValueRange lanes) {
+      SmallVector<Value> sums(sumOut ? planes.size() : 0, i64(0));
+      llvm::append_range(sums, lanes);
+      sums = e.loop(lo, hi, 1, sums, [&](Value index, ValueRange carried) {
+        return pack(t, index, 64, carried);
+      });
+      if (rest)
+        sums = pack(t, hi, rest, sums);
+      for (size_t p = 0; sumOut && p < planes.size(); ++p)
+        e.store(arith::TruncIOp::create(b, e.loc, b.getI32Type(), sums[p]),
+                sumOut, {t, e.addI(g, p * groups)});
+      return SmallVector<Value>(ArrayRef(sums).take_back(lanes.size()));
+    };
+    SmallVector<Value> lanes;
     if (scaleOut)
-      sums.push_back(e.splat(0.0f));
-    sums = e.loop(e.index(0), e.index(full), 1, sums,
-                  [&](Value index, ValueRange carried) {
-                    return pack(t, index, 64, carried);
-                  });
-    if (rest)
-      sums = pack(t, e.index(full), rest, sums);
+      lanes.push_back(e.splat(0.0f));
+    if (groups == 1)
+      lanes = part(e.index(0), e.index(full), rest, e.index(0), lanes);
+    else
+      lanes =
+          e.loop(e.index(0), e.index(groups), 1, lanes,
+                 [&](Value g, ValueRange carried) {
+                   Value lo = e.mulI(g, full / groups);
+                   return part(lo, e.addI(lo, full / groups), 0, g, carried);
+                 });
     if (scaleOut)
-      e.store(e.fdiv(e.sum16(sums.pop_back_val()),
-                     e.f32(static_cast<float>(reader.width()))),
-              scaleOut, t);
-    for (auto [p, count] : llvm::enumerate(sums))
-      e.store(arith::TruncIOp::create(b, e.loc, b.getI32Type(), count), sumOut,
-              {t, e.index(p)});
+      e.store(
+          e.fdiv(e.sum16(lanes[0]), e.f32(static_cast<float>(reader.width()))),
+          scaleOut, t);
   });
 }
 

@@ -221,6 +221,12 @@ TEST_F(ModelJson, GroupScales) {
   refuse({"groups of 24", "16 columns of self_attn.q_proj"});
   json["quantization"]["group_size"] = 12;
   refuse({"\"quantization.group_size\"", "multiple of 8"});
+  json["quantization"]["group_size"] = 8;
+  json["quantization"]["activation"] = "sign";
+  refuse({"\"quantization.group_size\"", "multiple of 64"});
+  json["quantization"]["activation"] = "int8";
+  json["quantization"]["activations"] = {{"v_proj", "bit"}};
+  refuse({"\"quantization.group_size\"", "multiple of 64"});
 }
 
 TEST_F(ModelJson, NormsOfHeadsAndLinears) {

@@ -33,7 +33,8 @@ std::vector<int8_t> codesFor(Layout layout, Shape shape) {
     uint32_t bits = state >> 16;
     code = layout == Layout::U8Row   ? static_cast<int8_t>(bits % 255) - 127
            : layout == Layout::U2R64 ? static_cast<int8_t>(bits % 4) - 2
-           : layout == Layout::Trit2R64 || layout == Layout::Trit5R80
+           : layout == Layout::Trit2R64 || layout == Layout::Trit5R80 ||
+                   layout == Layout::Trit2R16
                ? static_cast<int8_t>(bits % 3) - 1
            : bits & 1 ? 1
                       : -1;
@@ -94,14 +95,17 @@ TEST_P(EveryLayout, FieldsAreSeparate) {
     int different = 0;
     for (size_t b = 0; b < after.size(); ++b)
       different += after[b] != before[b];
-    EXPECT_EQ(different, 1) << i;
+    // Of two planes, 1 is a bit of the first and -1 one of the second.
+    EXPECT_EQ(different, GetParam() == Layout::Trit2R16 && codes[i] ? 2 : 1)
+        << i;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, EveryLayout,
                          ::testing::Values(Layout::U8Row, Layout::Trit2R64,
                                            Layout::Bit1R16, Layout::Trit5R80,
-                                           Layout::Bit1R64, Layout::U2R64),
+                                           Layout::Bit1R64, Layout::U2R64,
+                                           Layout::Trit2R16),
                          [](const auto &info) {
                            return stringifyEnum(info.param).str();
                          });
@@ -116,6 +120,7 @@ TEST(Layouts, Bytes) {
   EXPECT_EQ(codeBytes(Layout::U2R64, 65, 5), 4 * 64);
   EXPECT_EQ(codeBytes(Layout::Bit1R16, 16, 64), 128);
   EXPECT_EQ(codeBytes(Layout::Bit1R16, 17, 65), 4 * 128);
+  EXPECT_EQ(codeBytes(Layout::Trit2R16, 17, 65), 4 * 256);
   EXPECT_EQ(codeBytes(Layout::Bit1R64, 64, 2560), 64 * 2560 / 8);
   EXPECT_EQ(codeBytes(Layout::Bit1R64, 65, 9), 4 * 64);
   EXPECT_EQ(codeBytes(Layout::Trit5R80, 80, 4), 64);
@@ -193,6 +198,20 @@ TEST(Layouts, U2R64IsAsDrawn) {
 }
 
 /// Row 16 + 3, column 64 + 10: block 1, step 1, word 3, bit 10.
+TEST(Layouts, Trit2R16IsAsDrawn) {
+  std::vector<int8_t> codes(32 * 128, 0);
+  codes[17 * 128 + 70] = 1;  // row 1 of block 1, bit 6 of step 1
+  codes[18 * 128 + 71] = -1; // row 2, bit 7
+  std::vector<uint8_t> bytes(codeBytes(Layout::Trit2R16, 32, 128));
+  packCodes(Layout::Trit2R16, codes, 32, 128, bytes);
+  int64_t step = (1 * 2 + 1) * 256;
+  for (int64_t i = 0; i < static_cast<int64_t>(bytes.size()); ++i)
+    EXPECT_EQ(bytes[i], i == step + 8             ? 1 << 6
+                        : i == step + 128 + 2 * 8 ? 1 << 7
+                                                  : 0)
+        << i;
+}
+
 TEST(Layouts, Bit1R16IsAsDrawn) {
   std::vector<int8_t> codes(32 * 128, -1);
   codes[(16 + 3) * 128 + 64 + 10] = 1;

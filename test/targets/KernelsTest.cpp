@@ -32,6 +32,8 @@ TEST(Kernels, FirstRowThatFitsWins) {
       {"znver4", Binary, InputQuant::Sign, "bit1_vpopcntdq"},
       {"x86-64-v3", Binary, InputQuant::Bit, "bit1_bit_generic"},
       {"znver4", Binary, InputQuant::Ternary, "bit1_ternary_vpopcntdq"},
+      {"x86-64-v3", Ternary, InputQuant::Sign, "trit2_sign_generic"},
+      {"znver4", Ternary, InputQuant::Ternary, "trit2_ternary_vpopcntdq"},
       {"znver4", Binary, InputQuant::Int8, "sign1_vnni"},
       {"generic", Binary, InputQuant::Int16, "sign1_i16_generic"},
       {"znver4", Ternary, InputQuant::Int16, "trit2_i16_vnni"},

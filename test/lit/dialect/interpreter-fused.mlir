@@ -153,3 +153,23 @@ func.func @token_scale_fused(%x: tensor<?x70xf32>) -> tensor<?x70xf32> {
   %l = bitnet.matmul %p scale %t sum %s, [@layer::@b] as ternary : (tensor<?x2x2xi64>, tensor<?xf32>, tensor<?x2xi32>) -> tensor<?x70xf32>
   return %l : tensor<?x70xf32>
 }
+
+// Ternary weights.
+// CHECK-LABEL: @ternary_graph
+// CHECK-NEXT: hash [[TS:.*]]
+// CHECK: result 1: {{.*}} hash [[TT:.*]]
+func.func @ternary_graph(%x: tensor<?x70xf32>) -> (tensor<?x70xf32>, tensor<?x70xf32>) {
+  %l = bitnet.linear %x, @layer::@t input sign : tensor<?x70xf32> -> tensor<?x70xf32>
+  %m = bitnet.linear %x, @layer::@t input ternary : tensor<?x70xf32> -> tensor<?x70xf32>
+  return %l, %m : tensor<?x70xf32>, tensor<?x70xf32>
+}
+// CHECK-LABEL: @ternary_fused
+// CHECK-NEXT: hash [[TS]]
+// CHECK: result 1: {{.*}} hash [[TT]]
+func.func @ternary_fused(%x: tensor<?x70xf32>) -> (tensor<?x70xf32>, tensor<?x70xf32>) {
+  %p = bitnet.pack_bits %x : tensor<?x70xf32> -> tensor<?x1x2xi64>
+  %l = bitnet.matmul %p, [@layer::@t] : (tensor<?x1x2xi64>) -> tensor<?x70xf32>
+  %q = bitnet.pack_bits %x as ternary : tensor<?x70xf32> -> tensor<?x2x2xi64>
+  %m = bitnet.matmul %q, [@layer::@t] as ternary : (tensor<?x2x2xi64>) -> tensor<?x70xf32>
+  return %l, %m : tensor<?x70xf32>, tensor<?x70xf32>
+}

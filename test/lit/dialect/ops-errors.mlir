@@ -171,10 +171,10 @@ func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
 // -----
 
 bitnet.record @layer count 1 {
-  bitnet.weight @w quant ternary shape [64, 64] source "w"
+  bitnet.weight @w quant int8 shape [64, 64] scale_rows 64 source "w"
 }
 func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
-  // expected-error @+1 {{bit input does not multiply with ternary weight @layer::@w}}
+  // expected-error @+1 {{bit input does not multiply with int8 weight @layer::@w}}
   %0 = bitnet.linear %x, @layer::@w input sign : tensor<?x64xf32> -> tensor<?x64xf32>
   return %0 : tensor<?x64xf32>
 }
@@ -413,7 +413,7 @@ func.func @f(%x: tensor<?x2x64xi1>) -> tensor<?x1x1xi64> {
 // -----
 
 func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x1xi64> {
-  // expected-error @+1 {{sum must have one entry for each of 1 planes, has 2}}
+  // expected-error @+1 {{sum must have one entry for each of 1 planes, or of each group of 64 n columns, has 2}}
   %0, %1 = bitnet.pack_bits %x as bit : tensor<?x64xf32> -> tensor<?x1x1xi64> sum tensor<?x2xi32>
   return %0 : tensor<?x1x1xi64>
 }
@@ -563,17 +563,34 @@ func.func @f(%p: tensor<?x1x1xi64>, %s: tensor<?x2xf32>) -> tensor<?x32xf32> {
 // -----
 
 // K - 2 popcount(w xor p) has no need of them.
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [32, 64] source "w"
+}
 func.func @f(%p: tensor<?x1x1xi64>, %u: tensor<?x1xi32>) -> tensor<?x32xf32> {
-  // expected-error @+1 {{sign bits take no sum}}
+  // expected-error @+1 {{sign bits and binary weights take no sum}}
   %0 = bitnet.matmul %p sum %u, [@layer::@w] : (tensor<?x1x1xi64>, tensor<?x1xi32>) -> tensor<?x32xf32>
   return %0 : tensor<?x32xf32>
 }
 
 // -----
 
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [32, 64] source "w"
+}
 func.func @f(%p: tensor<?x1x1xi64>) -> tensor<?x32xf32> {
-  // expected-error @+1 {{bit bits need a sum}}
+  // expected-error @+1 {{bit bits and binary weights need a sum}}
   %0 = bitnet.matmul %p, [@layer::@w] as bit : (tensor<?x1x1xi64>) -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [32, 128] scale_rows 32 group 64 source "w"
+}
+func.func @f(%p: tensor<?x1x2xi64>, %u: tensor<?x1xi32>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{sum must have 2 entries for weight @layer::@w, has 1}}
+  %0 = bitnet.matmul %p sum %u, [@layer::@w] as bit : (tensor<?x1x2xi64>, tensor<?x1xi32>) -> tensor<?x32xf32>
   return %0 : tensor<?x32xf32>
 }
 
@@ -666,12 +683,12 @@ bitnet.record @layer count 1 {
 
 // -----
 
-// Packed bits have one popcount a row.
+// Bits are counted by whole words.
 bitnet.record @layer count 1 {
   bitnet.weight @w quant binary shape [64, 64] scale_rows 64 group 32 source "w"
 }
 func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
-  // expected-error @+1 {{bit input does not multiply with groups of weight @layer::@w}}
+  // expected-error @+1 {{bit input needs groups of a multiple of 64 columns, those of @layer::@w have 32}}
   %0 = bitnet.linear %x, @layer::@w input sign : tensor<?x64xf32> -> tensor<?x64xf32>
   return %0 : tensor<?x64xf32>
 }

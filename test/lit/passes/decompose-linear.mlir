@@ -7,6 +7,7 @@ bitnet.record @layer count 1 {
   bitnet.weight @t quant ternary shape [48, 80] source "t"
   bitnet.weight @i quant int8 shape [20, 80] scale_rows 20 source "i"
   bitnet.weight @b quant binary shape [48, 80] scale_rows 48 source "b"
+  bitnet.weight @b64 quant binary shape [48, 128] scale_rows 48 group 64 source "b"
   bitnet.weight @g quant ternary shape [48, 80] scale_rows 48 group 16 half_scales source "g"
 }
 
@@ -55,6 +56,24 @@ func.func @bit(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
 // CHECK: bitnet.dot %[[P]], @layer::@b as ternary : tensor<?x2x2xi64> -> tensor<?x1x48xi32>
 func.func @ternary(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
   %y = bitnet.linear %x, @layer::@b input ternary : tensor<?x80xf32> -> tensor<?x48xf32>
+  return %y : tensor<?x48xf32>
+}
+
+// Ternary weights have planes of their own, which tell.
+// CHECK-LABEL: func.func @ternary_weight
+// CHECK: bitnet.pack %{{.*}} : tensor<?x2x80xi1> -> tensor<?x2x2xi64>{{$}}
+// CHECK: bitnet.dot %{{.*}}, @layer::@t as ternary
+func.func @ternary_weight(%x: tensor<?x80xf32>) -> tensor<?x48xf32> {
+  %y = bitnet.linear %x, @layer::@t input ternary : tensor<?x80xf32> -> tensor<?x48xf32>
+  return %y : tensor<?x48xf32>
+}
+
+// Ones and dots of each group: [planes][groups], [groups].
+// CHECK-LABEL: func.func @bit_groups
+// CHECK: bitnet.pack %{{.*}} -> tensor<?x2x2xi64> sum tensor<?x4xi32>
+// CHECK: bitnet.dot %{{.*}}, @layer::@b64 as ternary : tensor<?x2x2xi64> -> tensor<?x2x48xi32>
+func.func @bit_groups(%x: tensor<?x128xf32>) -> tensor<?x48xf32> {
+  %y = bitnet.linear %x, @layer::@b64 input ternary : tensor<?x128xf32> -> tensor<?x48xf32>
   return %y : tensor<?x48xf32>
 }
 

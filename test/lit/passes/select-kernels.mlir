@@ -38,6 +38,20 @@ func.func @embed(%x: tensor<?x160xf32>) -> (tensor<?x160xf32>, tensor<?x160xf32>
   return %t, %a, %l : tensor<?x160xf32>, tensor<?x160xf32>, tensor<?x100xf32>
 }
 
+// Ternary weights with bits: two planes of words.
+// CHECK: @planes quant ternary shape [20, 160] source "p" layout trit2_r16
+bitnet.record @bits count 1 {
+  bitnet.weight @planes quant ternary shape [20, 160] source "p"
+}
+// CHECK-LABEL: func.func @ternary_bits
+// ZNVER4: [@bits::@planes] kernel "trit2_sign_vpopcntdq"
+// GENERIC: [@bits::@planes] kernel "trit2_sign_generic"
+func.func @ternary_bits(%x: tensor<?x160xf32>) -> tensor<?x20xf32> {
+  %p = bitnet.pack_bits %x : tensor<?x160xf32> -> tensor<?x1x3xi64>
+  %y = bitnet.matmul %p, [@bits::@planes] : (tensor<?x1x3xi64>) -> tensor<?x20xf32>
+  return %y : tensor<?x20xf32>
+}
+
 // CHECK-LABEL: func.func @kernels
 // ZNVER4: [@layer::@t] kernel "trit5_vbmi"
 // ZNVER4: [@layer::@b] kernel "bit1_vpopcntdq"
