@@ -2,6 +2,7 @@
 
 #include "targets/Isa.h"
 
+#include "dialect/Dialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -49,4 +50,36 @@ void mlir::bitnet::populateMicroOpPatterns(const Cpu &cpu,
 void mlir::bitnet::registerMicroOpDialects(DialectRegistry &registry) {
   registry
       .insert<arith::ArithDialect, vector::VectorDialect, LLVM::LLVMDialect>();
+}
+
+//===----------------------------------------------------------------------===//
+// What the files of several instruction sets share
+//===----------------------------------------------------------------------===//
+
+void mlir::bitnet::populateMicroOpRows(const Cpu &cpu,
+                                       llvm::ArrayRef<MicroOpRow> rows,
+                                       RewritePatternSet &patterns) {
+  for (auto [i, row] : llvm::enumerate(rows))
+    if (cpu.hasFeature(row.feature))
+      row.add(patterns, PatternBenefit(kIsaBenefit + i));
+}
+
+namespace {
+struct ExtendF16 : OpRewritePattern<ExtendF16Op> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ExtendF16Op op,
+                                PatternRewriter &rewriter) const override {
+    auto f16 = VectorType::get({16}, rewriter.getF16Type());
+    Value half =
+        arith::BitcastOp::create(rewriter, op.getLoc(), f16, op.getInput());
+    rewriter.replaceOpWithNewOp<arith::ExtFOp>(op, op.getType(), half);
+    return success();
+  }
+};
+} // namespace
+
+void mlir::bitnet::addExtendF16(RewritePatternSet &patterns,
+                                PatternBenefit benefit) {
+  addMicroOps<ExtendF16>(patterns, benefit);
 }

@@ -24,6 +24,22 @@ const Isa &getIsa(const Cpu &cpu);
 constexpr unsigned kGenericBenefit = 1;
 constexpr unsigned kIsaBenefit = 2;
 
+/// Patterns that need a feature. Of two that fit the later one is taken.
+struct MicroOpRow {
+  llvm::StringLiteral feature;
+  void (*add)(RewritePatternSet &, PatternBenefit);
+};
+template <typename... Patterns>
+void addMicroOps(RewritePatternSet &patterns, PatternBenefit benefit) {
+  patterns.add<Patterns...>(patterns.getContext(), benefit);
+}
+/// Adds the rows whose feature `cpu` has.
+void populateMicroOpRows(const Cpu &cpu, llvm::ArrayRef<MicroOpRow> rows,
+                         RewritePatternSet &patterns);
+/// extend_f16 as arith.extf, for which LLVM has an instruction or two on CPUs
+/// that convert halves.
+void addExtendF16(RewritePatternSet &patterns, PatternBenefit benefit);
+
 void populateGenericMicroOps(RewritePatternSet &patterns);
 void populateX86MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
 void populateAArch64MicroOps(const Cpu &cpu, RewritePatternSet &patterns);

@@ -80,10 +80,10 @@ int64_t zeroBits(Value codes) {
   return mask.getSplatValue<APInt>().countr_zero();
 }
 
-/// A dot product of 64 bytes as four of 16.
-/// sums is `dot`'s business, null if it does not apply.
+/// A dot product of 16 bytes.
 using DotOf16 = Value (*)(Emit &, Value acc, Value a, Value b, Codes codes);
 
+/// A dot product of 64 bytes as four of them.
 template <DotOf16 dot> struct DotByQuarters : OpRewritePattern<DotU8I8Op> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -163,19 +163,6 @@ Value dotSdot(Emit &e, Value acc, Value a, Value b, Codes codes) {
                e.shl(half, e.splat(e.i32(), 1)));
 }
 
-struct ExtendFcvtl : OpRewritePattern<ExtendF16Op> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(ExtendF16Op op,
-                                PatternRewriter &rewriter) const override {
-    auto f16 = VectorType::get({16}, rewriter.getF16Type());
-    Value half =
-        arith::BitcastOp::create(rewriter, op.getLoc(), f16, op.getInput());
-    rewriter.replaceOpWithNewOp<arith::ExtFOp>(op, op.getType(), half);
-    return success();
-  }
-};
-
 /// fcvtn overflows to infinity, so values are clamped first, by fminnm and
 /// fmaxnm.
 struct TruncateFcvtn : OpRewritePattern<TruncateF16Op> {
@@ -200,27 +187,15 @@ struct TruncateFcvtn : OpRewritePattern<TruncateF16Op> {
   }
 };
 
-/// Which pattern needs which features. Of two that fit the later one is taken.
-struct Row {
-  llvm::StringLiteral feature;
-  void (*add)(RewritePatternSet &, PatternBenefit);
-};
-
-template <typename... Patterns>
-void add(RewritePatternSet &patterns, PatternBenefit benefit) {
-  patterns.add<Patterns...>(patterns.getContext(), benefit);
-}
-
 } // namespace
 
-static constexpr Row kRows[] = {
-    {"neon", add<DotByQuarters<dotNeon>, ExtendFcvtl, TruncateFcvtn>},
-    {"dotprod", add<DotByQuarters<dotSdot>>},
+static constexpr MicroOpRow kRows[] = {
+    {"neon", addExtendF16},
+    {"neon", addMicroOps<DotByQuarters<dotNeon>, TruncateFcvtn>},
+    {"dotprod", addMicroOps<DotByQuarters<dotSdot>>},
 };
 
 void mlir::bitnet::populateAArch64MicroOps(const Cpu &cpu,
                                            RewritePatternSet &patterns) {
-  for (auto [i, row] : llvm::enumerate(kRows))
-    if (cpu.hasFeature(row.feature))
-      row.add(patterns, PatternBenefit(kIsaBenefit + i));
+  populateMicroOpRows(cpu, kRows, patterns);
 }

@@ -171,19 +171,6 @@ struct UnpackTrit5VBMI : OpRewritePattern<UnpackTrit5Op> {
   }
 };
 
-struct ExtendF16C : OpRewritePattern<ExtendF16Op> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(ExtendF16Op op,
-                                PatternRewriter &rewriter) const override {
-    auto f16 = VectorType::get({16}, rewriter.getF16Type());
-    Value half =
-        arith::BitcastOp::create(rewriter, op.getLoc(), f16, op.getInput());
-    rewriter.replaceOpWithNewOp<arith::ExtFOp>(op, op.getType(), half);
-    return success();
-  }
-};
-
 struct TruncateF16C : OpRewritePattern<TruncateF16Op> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -211,32 +198,20 @@ struct TruncateF16C : OpRewritePattern<TruncateF16Op> {
   }
 };
 
-/// Which pattern needs which features. Of two that fit the later one is taken.
-struct Row {
-  llvm::StringLiteral feature;
-  void (*add)(RewritePatternSet &, PatternBenefit);
-};
-
-template <typename... Patterns>
-void add(RewritePatternSet &patterns, PatternBenefit benefit) {
-  patterns.add<Patterns...>(patterns.getContext(), benefit);
-}
-
 } // namespace
 
-static constexpr Row kRows[] = {
-    {"ssse3", add<DotMaddubs<128>>},
-    {"avx2", add<DotMaddubs<256>>},
-    {"avxvnni", add<DotVNNI<256>>},
-    {"avx512bw", add<DotMaddubs<512>>},
-    {"avx512vnni", add<DotVNNI<512>>},
-    {"avx512vbmi", add<UnpackTrit5VBMI>},
-    {"f16c", add<ExtendF16C, TruncateF16C>},
+static constexpr MicroOpRow kRows[] = {
+    {"ssse3", addMicroOps<DotMaddubs<128>>},
+    {"avx2", addMicroOps<DotMaddubs<256>>},
+    {"avxvnni", addMicroOps<DotVNNI<256>>},
+    {"avx512bw", addMicroOps<DotMaddubs<512>>},
+    {"avx512vnni", addMicroOps<DotVNNI<512>>},
+    {"avx512vbmi", addMicroOps<UnpackTrit5VBMI>},
+    {"f16c", addExtendF16},
+    {"f16c", addMicroOps<TruncateF16C>},
 };
 
 void mlir::bitnet::populateX86MicroOps(const Cpu &cpu,
                                        RewritePatternSet &patterns) {
-  for (auto [i, row] : llvm::enumerate(kRows))
-    if (cpu.hasFeature(row.feature))
-      row.add(patterns, PatternBenefit(kIsaBenefit + i));
+  populateMicroOpRows(cpu, kRows, patterns);
 }
