@@ -82,9 +82,7 @@ static Product productOf(MatmulOp op) {
         (product.names.empty() ? "" : " ") + weight.getSymName().str();
     product.rows += weight.getRows();
     product.columns = weight.getCols();
-    product.bytes +=
-        codeBytes(*weight.getLayout(), weight.getRows(), weight.getCols()) +
-        scaleBytes(weight);
+    product.bytes += bytesOf(weight);
   }
   if (op.getGlu())
     product.fused =

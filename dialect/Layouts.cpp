@@ -44,6 +44,11 @@ int64_t mlir::bitnet::scaleBytes(WeightOp weight) {
          (weight.getHalfScales() ? 2 : 4);
 }
 
+int64_t mlir::bitnet::bytesOf(WeightOp weight) {
+  return codeBytes(*weight.getLayout(), weight.getRows(), weight.getCols()) +
+         scaleBytes(weight);
+}
+
 namespace {
 /// Where a code lies: byte and shift of its lowest bit.
 struct Place {

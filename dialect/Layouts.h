@@ -38,7 +38,7 @@
 // bit1_r16   step = 16 rows x 64 columns, 128 bytes: word [lane r] holds
 //            columns 0..63 of row r, lowest bit first, 1 for +1. Pad bits are
 //            0.
-// trit2_r16  step = 16 rows x 64 columns, 256 bytes: 16 words as bit1_r16 has them,
+// trit2_r16  step = 16 rows x 64 columns, 256 bytes: 16 words as bit1_r16's,
 //            1 for +1, then 16 words with 1 for -1. Pads are 0.
 // f32        row-major floats, every row padded with zeros to 64.
 //
@@ -94,6 +94,9 @@ int64_t codeBytes(Layout layout, int64_t n, int64_t k);
 /// f32 or f16; or, of a sketch, the steps of all rows and then their errors
 /// (dialect/Sketch.h), each padded to kRowPad rows. Pads are zero.
 int64_t scaleBytes(WeightOp weight);
+
+/// Codes and scales of a matrix that has its layout.
+int64_t bytesOf(WeightOp weight);
 
 /// Packs row-major codes [n][k] into `out` (codeBytes, zeroed by the caller or
 /// not). Every byte is written.

@@ -114,11 +114,6 @@ static void placeWeights(RecordOp record, int64_t &end) {
   end += *record.getStride() * record.getCount();
 }
 
-static int64_t bytesOf(WeightOp weight) {
-  return codeBytes(*weight.getLayout(), weight.getRows(), weight.getCols()) +
-         scaleBytes(weight);
-}
-
 /// What the descriptor tells about the weights: parameters of the model, bytes
 /// that one decoded token reads, and with a screened head, kernels.
 static void summarise(ModuleOp module) {
