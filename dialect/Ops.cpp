@@ -3,6 +3,8 @@
 // Shapes are checked where an operation can see them; what a name stands for
 // (kind and shape of a weight) is checked when symbols are.
 //
+// It is one file, in the order of Ops.td, which it is read beside.
+//
 //===----------------------------------------------------------------------===//
 
 #include "dialect/Dialect.h"
