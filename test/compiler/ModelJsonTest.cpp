@@ -1,8 +1,8 @@
 //===- ModelJsonTest.cpp - The reader of model.json -----------------------===//
 //
 // One correct document, and the many ways to be wrong: each error must name
-// file and field or tensor, and say what was expected and what was found. All in
-// one file because all begin with that document.
+// file and field or tensor, and say what was expected and what was found. All
+// in one file because all begin with that document.
 //
 //===----------------------------------------------------------------------===//
 #include "TestFiles.h"
