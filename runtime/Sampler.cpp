@@ -7,12 +7,17 @@
 
 namespace bitnet {
 
-static bool penalizes(const SamplerOptions &options) {
+static bool penalizesRepetition(const SamplerOptions &options) {
   return options.repeatPenalty != 1.0f && options.repeatLastN != 0;
 }
 
+static bool countsTokens(const SamplerOptions &options) {
+  return options.presencePenalty != 0.0f || options.frequencyPenalty != 0.0f;
+}
+
 uint32_t logitsNeeded(const SamplerOptions &options) {
-  if (penalizes(options)) // Any logit may come to the top.
+  // Any logit may come to the top.
+  if (penalizesRepetition(options) || countsTokens(options))
     return 0;
   if (!(options.temperature > 0))
     return 1;
@@ -48,23 +53,38 @@ void bestTokens(std::span<const float> logits, size_t count,
   std::sort(best.begin(), best.end(), isBetter);
 }
 
-void Sampler::accept(int32_t id) { history.push_back(id); }
+void Sampler::accept(int32_t id, bool sampled) {
+  history.push_back(id);
+  if (sampled && countsTokens(options))
+    ++counts[id];
+}
 
-void Sampler::penalize(std::span<const float> logits) {
-  penalized.assign(logits.begin(), logits.end());
-  size_t count = options.repeatLastN < 0
-                     ? history.size()
-                     : std::min<size_t>(history.size(), options.repeatLastN);
-  std::vector<int32_t> recent(history.end() - count, history.end());
-  std::sort(recent.begin(), recent.end());
-  recent.erase(std::unique(recent.begin(), recent.end()), recent.end());
-  for (int32_t id : recent) {
-    if (id < 0 || static_cast<size_t>(id) >= penalized.size())
-      continue;
-    float &logit = penalized[id];
-    logit = logit <= 0 ? logit * options.repeatPenalty
-                       : logit / options.repeatPenalty;
+void Sampler::adjust(std::span<const float> logits) {
+  adjusted.assign(logits.begin(), logits.end());
+  auto change = [&](int32_t id, auto &&by) {
+    if (id >= 0 && static_cast<size_t>(id) < adjusted.size())
+      adjusted[id] = by(adjusted[id]);
+  };
+  for (const LogitBias &entry : bias)
+    change(entry.id, [&](float logit) { return logit + entry.bias; });
+  if (penalizesRepetition(options)) {
+    size_t count = options.repeatLastN < 0
+                       ? history.size()
+                       : std::min<size_t>(history.size(), options.repeatLastN);
+    std::vector<int32_t> recent(history.end() - count, history.end());
+    std::sort(recent.begin(), recent.end());
+    recent.erase(std::unique(recent.begin(), recent.end()), recent.end());
+    for (int32_t id : recent)
+      change(id, [&](float logit) {
+        return logit <= 0 ? logit * options.repeatPenalty
+                          : logit / options.repeatPenalty;
+      });
   }
+  for (auto [id, count] : counts)
+    change(id, [&, count = count](float logit) {
+      return logit - options.presencePenalty -
+             options.frequencyPenalty * static_cast<float>(count);
+    });
 }
 
 double Sampler::nextRandom() {
@@ -77,9 +97,9 @@ double Sampler::nextRandom() {
 }
 
 int32_t Sampler::sample(std::span<const float> logits) {
-  if (penalizes(options)) {
-    penalize(logits);
-    logits = penalized;
+  if (!bias.empty() || !counts.empty() || penalizesRepetition(options)) {
+    adjust(logits);
+    logits = adjusted;
   }
   const bool greedy = !(options.temperature > 0);
   size_t keep = greedy             ? 1

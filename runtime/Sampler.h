@@ -1,8 +1,9 @@
 //===- Sampler.h - From logits to the next token ----------------*- C++ -*-===//
 //
-// The usual chain in llama.cpp's order and meaning: repetition penalty, top-k,
-// top-p, min-p, temperature, draw. The same seed draws the same tokens on every
-// machine: own random numbers, own exp, ties by id.
+// The usual chain in llama.cpp's order and meaning: logit bias, repetition
+// penalty, OpenAI's penalties, top-k, top-p, min-p, temperature, draw. The same
+// seed draws the same tokens on every machine: own random numbers, own exp,
+// ties by id.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BITNET_RUNTIME_SAMPLER_H
@@ -10,6 +11,8 @@
 
 #include <cstdint>
 #include <span>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace bitnet {
@@ -21,7 +24,16 @@ struct SamplerOptions {
   float minP = 0.05f;       ///< 0: all.
   float repeatPenalty = 1.0f;
   int64_t repeatLastN = 64; ///< 0: none, -1: all tokens so far.
+  /// Taken off a logit once, and as often as its token was sampled before, as
+  /// OpenAI's interface says; the prompt does not count.
+  float presencePenalty = 0.0f, frequencyPenalty = 0.0f;
   uint64_t seed = 0;
+};
+
+/// Added to a logit before everything else.
+struct LogitBias {
+  int32_t id;
+  float bias;
 };
 
 /// How many of the best logits sampling looks at; 0 if it may look at any.
@@ -40,20 +52,26 @@ void bestTokens(std::span<const float> logits, size_t count,
 
 class Sampler {
 public:
-  explicit Sampler(const SamplerOptions &options) : options(options) {}
+  explicit Sampler(const SamplerOptions &options,
+                   std::vector<LogitBias> bias = {})
+      : options(options), bias(std::move(bias)) {}
 
-  /// A token that is now part of the text: prompt and sampled ones alike.
-  void accept(int32_t id);
+  /// A token that is now part of the text: of the prompt, or `sampled`.
+  void accept(int32_t id, bool sampled = true);
   int32_t sample(std::span<const float> logits);
+  /// As logitsNeeded of the options, with the bias.
+  uint32_t needed() const { return bias.empty() ? logitsNeeded(options) : 0; }
 
 private:
-  void penalize(std::span<const float> logits);
+  void adjust(std::span<const float> logits);
   double nextRandom();
 
   SamplerOptions options;
+  std::vector<LogitBias> bias;
   uint64_t draws = 0;
   std::vector<int32_t> history;
-  std::vector<float> penalized;
+  std::unordered_map<int32_t, uint32_t> counts; ///< Of sampled tokens.
+  std::vector<float> adjusted;
   std::vector<Candidate> candidates;
   std::vector<double> weights;
 };

@@ -38,9 +38,10 @@ std::unique_ptr<Session> Session::create(const bitnet_model &model,
     return nullptr;
 
   bitnet_context &context = session->context;
-  const uint32_t maxTokens =
-      std::clamp<uint32_t>(options.maxTokens, 1, contextLength);
-  if (!session->cache.init(model, options.sequences, contextLength, error) ||
+  const auto maxTokens = static_cast<uint32_t>(std::clamp<uint64_t>(
+      options.maxTokens, 1, uint64_t{contextLength} * options.sequences));
+  if (!session->cache.init(model, options.sequences, contextLength,
+                           options.kvBytes, error) ||
       !session->workspace.allocate(model.workspace_bytes_fixed +
                                        maxTokens *
                                            model.workspace_bytes_per_token,
@@ -124,7 +125,11 @@ bool Session::append(int32_t sequence, std::span<const int32_t> tokens,
     const auto count = static_cast<uint32_t>(
         std::min<size_t>(tokens.size(), context.max_tokens));
     const uint32_t position = lengths[sequence];
-    cache.prepareWrite(sequence, position, position + count);
+    if (!cache.prepareWrite(sequence, position, position + count)) {
+      *error = "all " + std::to_string(cache.pagesTotal()) +
+               " pages of the KV cache are in use";
+      return false;
+    }
     positions.resize(count);
     std::iota(positions.begin(), positions.end(),
               static_cast<int32_t>(position));

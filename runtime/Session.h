@@ -25,6 +25,7 @@ struct SessionOptions {
   uint32_t contextLength = 0; ///< 0: what the model was compiled for.
   uint32_t maxTokens = 256;   ///< Tokens per step at most.
   uint32_t sequences = 1;
+  uint64_t kvBytes = 0; ///< KV pages at most; 0: whole contexts for all.
   /// For models whose weights are not linked in.
   const uint8_t *weights = nullptr;
 };
@@ -57,8 +58,9 @@ public:
   uint32_t length(int32_t sequence) const { return lengths[sequence]; }
 
   /// Feeds tokens at the end of `sequence`. False if they do not fit into the
-  /// context or an id is not in the vocabulary; also if `done` stopped it (then
-  /// `error` stays empty and the tokens so far are in the sequence).
+  /// context or the KV pages or an id is not in the vocabulary; also if `done`
+  /// stopped it (then `error` stays empty and the tokens so far are in the
+  /// sequence).
   bool append(int32_t sequence, std::span<const int32_t> tokens, Want want,
               std::string *error, const ChunkDone &done = {});
 
@@ -69,6 +71,20 @@ public:
   /// Runs one batch as it is; its positions must have been made writable by
   /// kv().prepareWrite. For schedulers that mix sequences.
   void step(const bitnet_batch &batch);
+
+  /// Calls `work(i)` for all i below `count`, on all threads.
+  template <typename Work> void forEach(uint32_t count, Work &&work) {
+    if (count < 2 || team->size() < 2) {
+      for (uint32_t i = 0; i < count; ++i)
+        work(i);
+      return;
+    }
+    team->run([&](bitnet_team *threads, uint32_t thread) {
+      while (uint64_t range = threads->next(threads, thread, count, 1))
+        for (auto i = static_cast<uint32_t>(range); i < range >> 32; ++i)
+          work(i);
+    });
+  }
 
   /// Times that the threads have waited for each other's work in all steps so
   /// far; 0 with one thread.

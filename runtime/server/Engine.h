@@ -23,7 +23,7 @@
 namespace bitnet::server {
 
 /// Tokens that a text may go on with: a grammar that is followed while
-/// sampling. Used by the engine's thread only.
+/// sampling. Belongs to one request; one thread at a time uses it.
 class Constraint {
 public:
   virtual ~Constraint() = default;
@@ -46,11 +46,6 @@ struct EngineOptions {
                             ///< chosen so that answers keep flowing.
 };
 
-struct LogitBias {
-  int32_t id;
-  float bias; ///< Added to the logit before sampling.
-};
-
 struct Request {
   std::vector<int32_t> prompt; ///< At least one token.
   SamplerOptions sampling;
@@ -59,7 +54,10 @@ struct Request {
   std::vector<std::string> stop; ///< Texts that end the answer, not part of it.
   std::vector<int32_t> stopTokens; ///< Besides the model's eos tokens.
   bool ignoreEos = false;
-  bool skipSpecial = true;  ///< Special tokens are left out of the text.
+  bool skipSpecial = true; ///< Special tokens are left out of the text.
+  bool atStart = false;    ///< The answer is a text of its own, as in a chat: a
+                           ///< space that the tokenizer puts before every text
+                           ///< is left out.
   int32_t topLogprobs = -1; ///< -1: no log-probabilities; n: of the chosen
                             ///< token and of the n best.
   std::shared_ptr<Constraint> constraint;
@@ -81,18 +79,19 @@ enum class Finish {
 
 /// What a request has made since its last event.
 struct Event {
-  std::string text; ///< Whole characters; never part of a stop text.
-  std::vector<int32_t> tokens;
+  std::string text;            ///< Whole characters; never part of a stop text.
+  std::vector<int32_t> tokens; ///< Without the one that ended it.
   std::vector<TokenLogprob> logprobs; ///< One for each token, if asked for.
   Finish finish = Finish::None;
   std::string stopText; ///< The stop text that ended it.
   std::string error;
-  uint32_t promptTokens = 0, cachedTokens = 0, generatedTokens = 0; ///< So far.
-  double promptSeconds = 0, generateSeconds = 0;                    ///< So far.
+  /// So far; generated ones with the one that ended it.
+  uint32_t promptTokens = 0, cachedTokens = 0, generatedTokens = 0;
+  double promptSeconds = 0, generateSeconds = 0; ///< So far.
 };
 
-/// Hears of one request. Called by the engine's thread: returns at once. The
-/// last event is the one with a finish other than None.
+/// Hears of one request. Called by the engine's thread: returns at once and
+/// throws nothing. The last event is the one with a finish other than None.
 class Listener {
 public:
   virtual ~Listener() = default;

@@ -10,10 +10,10 @@ protected:
     model.kv_page_tokens = 4;
     model.kv_page_bytes = 64;
     std::string error;
-    ASSERT_TRUE(cache.init(model, 3, 10, &error)) << error;
+    ASSERT_TRUE(cache.init(model, 3, 10, 0, &error)) << error;
   }
   int32_t pageAt(int32_t sequence, uint32_t index) {
-    return cache.pageTable()[sequence * cache.pagesPerSequence() + index];
+    return cache.pageAt(sequence, index);
   }
   uint8_t *bytesAt(int32_t sequence, uint32_t index) {
     return cache.pages() + pageAt(sequence, index) * 64;
@@ -96,4 +96,38 @@ TEST_F(KVCacheTest, TruncateFreesOnlyWholePages) {
   EXPECT_EQ(cache.pagesInUse(), 2u);
   cache.truncate(a, 4);
   EXPECT_EQ(cache.pagesInUse(), 1u);
+}
+
+TEST_F(KVCacheTest, FewerPagesThanWholeContexts) {
+  std::string error;
+  ASSERT_TRUE(cache.init(model, 3, 10, 4 * 64 + 63, &error)) << error;
+  EXPECT_EQ(cache.pagesTotal(), 4u);
+  int32_t a = cache.createSequence(), b = cache.createSequence();
+  EXPECT_TRUE(cache.prepareWrite(a, 0, 10));
+  EXPECT_FALSE(cache.prepareWrite(b, 0, 5)); // Gets one page of two.
+  EXPECT_EQ(cache.pagesInUse(), 4u);
+  EXPECT_EQ(cache.fork(a, 9), -1);
+  EXPECT_EQ(cache.createSequence(), 2); // The failed fork left none behind.
+  cache.truncate(a, 8);
+  EXPECT_TRUE(cache.prepareWrite(b, 0, 5));
+}
+
+TEST_F(KVCacheTest, AHeldPageOutlivesItsSequence) {
+  int32_t a = cache.createSequence();
+  ASSERT_TRUE(cache.prepareWrite(a, 0, 4));
+  bytesAt(a, 0)[0] = 11;
+  const int32_t page = pageAt(a, 0);
+  cache.hold(page);
+  cache.release(a);
+  EXPECT_EQ(cache.pagesInUse(), 1u);
+  int32_t b = cache.createSequence();
+  cache.map(b, 0, page);
+  cache.drop(page);
+  EXPECT_EQ(bytesAt(b, 0)[0], 11);
+  // Mapping over an entry gives the old page back.
+  ASSERT_TRUE(cache.prepareWrite(b, 4, 8));
+  cache.map(b, 1, page);
+  EXPECT_EQ(cache.pagesInUse(), 1u);
+  cache.release(b);
+  EXPECT_EQ(cache.pagesInUse(), 0u);
 }

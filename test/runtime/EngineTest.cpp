@@ -1,0 +1,308 @@
+// Many requests over the fake model: whoever else is there, whatever is shared,
+// cut into chunks or computed again, a request gets what it gets alone.
+#include "runtime/server/Engine.h"
+#include "FakeModel.h"
+#include <condition_variable>
+#include <gtest/gtest.h>
+#include <mutex>
+#include <thread>
+
+using namespace bitnet;
+using namespace bitnet::server;
+using namespace bitnet::test;
+
+namespace {
+/// Joins the events of one request.
+class Collector final : public Listener {
+public:
+  void on(Event event) override {
+    std::lock_guard lock(mutex);
+    EXPECT_EQ(all.finish, Finish::None);
+    event.text.insert(0, all.text);
+    event.tokens.insert(event.tokens.begin(), all.tokens.begin(),
+                        all.tokens.end());
+    event.logprobs.insert(event.logprobs.begin(), all.logprobs.begin(),
+                          all.logprobs.end());
+    all = std::move(event);
+    changed.notify_all();
+  }
+  Event wait() {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return all.finish != Finish::None; });
+    return all;
+  }
+  /// Until there are this many tokens or the end.
+  void waitForTokens(size_t count) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] {
+      return all.finish != Finish::None || all.tokens.size() >= count;
+    });
+  }
+
+private:
+  std::mutex mutex;
+  std::condition_variable changed;
+  Event all;
+};
+
+class EngineTest : public testing::Test {
+protected:
+  void SetUp() override {
+    std::string error;
+    tokenizer = Tokenizer::open(program_model.tokenizer.data,
+                                program_model.tokenizer.size, &error);
+    ASSERT_TRUE(tokenizer) << error;
+  }
+  void TearDown() override { EXPECT_EQ(contractErrors(), 0u); }
+  std::unique_ptr<Engine> make(EngineOptions options) {
+    if (options.threads == 0)
+      options.threads = 2;
+    std::string error;
+    auto engine = Engine::create(program_model, *tokenizer, options, &error);
+    EXPECT_TRUE(engine) << error;
+    return engine;
+  }
+  static std::shared_ptr<Collector> start(Engine &engine, Request request,
+                                          uint64_t *id = nullptr) {
+    auto collector = std::make_shared<Collector>();
+    EXPECT_EQ(engine.submit(std::move(request), collector, id),
+              Admission::Accepted);
+    return collector;
+  }
+  static Event runAlone(Engine &engine, Request request) {
+    return start(engine, std::move(request))->wait();
+  }
+  std::unique_ptr<Tokenizer> tokenizer;
+};
+
+/// Draws that depend on every logit of the noise.
+Request noisy(std::vector<int32_t> prompt, uint64_t seed) {
+  Request request;
+  request.prompt = std::move(prompt);
+  request.sampling = {.temperature = 20, .topK = 0, .topP = 1, .minP = 0};
+  request.sampling.seed = seed;
+  request.ignoreEos = true;
+  return request;
+}
+
+Request greedy(std::vector<int32_t> prompt) {
+  Request request;
+  request.prompt = std::move(prompt);
+  request.sampling.temperature = 0;
+  return request;
+}
+
+std::vector<int32_t> somePrompt(size_t count, int32_t salt) {
+  std::vector<int32_t> ids(count);
+  for (size_t i = 0; i < count; ++i)
+    ids[i] = static_cast<int32_t>((i * 37 + i * i * salt) % 264);
+  return ids;
+}
+} // namespace
+
+TEST_F(EngineTest, TellsTheStory) {
+  auto engine = make({});
+  const Event event = runAlone(*engine, greedy({beginToken}));
+  EXPECT_EQ(event.text, story);
+  EXPECT_EQ(event.finish, Finish::Stop);
+  EXPECT_EQ(event.promptTokens, 1u);
+  EXPECT_EQ(event.tokens.size(), story.size());
+  EXPECT_EQ(event.generatedTokens, story.size() + 1); // And the end token.
+  const EngineStatistics numbers = engine->statistics();
+  EXPECT_EQ(numbers.requests, 1u);
+  EXPECT_EQ(numbers.finished, 1u);
+  EXPECT_EQ(numbers.running + numbers.waiting, 0u);
+}
+
+TEST_F(EngineTest, NobodyMattersToAnother) {
+  // Prompts of all lengths, some with common beginnings, some the same.
+  std::vector<Request> requests;
+  for (uint32_t i = 0; i < 40; ++i) {
+    auto prompt = somePrompt(1 + i * 7 % 60, static_cast<int32_t>(i % 3));
+    Request request = noisy(prompt, i % 5);
+    request.maxTokens = 1 + i * 11 % 40;
+    if (i % 4 == 1) { // The screened head is enough for this one.
+      request.sampling.topK = 8;
+      request.sampling.temperature = 2;
+    }
+    if (i % 7 == 2)
+      request.topLogprobs = 3;
+    if (i % 6 == 3)
+      request.sampling.frequencyPenalty = 3;
+    if (i % 9 == 4)
+      request.logitBias = {{7, 15}, {8, -100}};
+    requests.push_back(request);
+  }
+  std::vector<Event> alone;
+  for (const Request &request : requests)
+    alone.push_back(runAlone(*make({.threads = 1, .parallel = 1}), request));
+  struct Case {
+    unsigned threads;
+    uint32_t parallel, pages, chunk;
+  };
+  for (const Case &c : {Case{2, 8, 0, 0}, Case{3, 40, 0, 1}, Case{2, 4, 30, 3},
+                        Case{1, 16, 24, 16}}) {
+    auto engine = make({.threads = c.threads,
+                        .parallel = c.parallel,
+                        .kvBytes = c.pages * program_model.kv_page_bytes,
+                        .chunkTokens = c.chunk});
+    std::vector<std::shared_ptr<Collector>> collectors;
+    for (const Request &request : requests)
+      collectors.push_back(start(*engine, request));
+    for (size_t i = 0; i < requests.size(); ++i) {
+      const Event event = collectors[i]->wait();
+      EXPECT_EQ(event.tokens, alone[i].tokens) << i;
+      EXPECT_EQ(event.text, alone[i].text) << i;
+      EXPECT_EQ(event.finish, alone[i].finish) << i;
+      ASSERT_EQ(event.logprobs.size(), alone[i].logprobs.size());
+      for (size_t t = 0; t < event.logprobs.size(); ++t) {
+        EXPECT_EQ(event.logprobs[t].logprob, alone[i].logprobs[t].logprob);
+        ASSERT_EQ(event.logprobs[t].best.size(), 3u);
+        for (size_t b = 0; b < 3; ++b)
+          EXPECT_EQ(event.logprobs[t].best[b].logit,
+                    alone[i].logprobs[t].best[b].logit);
+      }
+    }
+    const EngineStatistics numbers = engine->statistics();
+    EXPECT_EQ(numbers.finished, requests.size());
+    EXPECT_GT(numbers.cachedTokens, 0u);
+    EXPECT_EQ(numbers.preemptions > 0, c.pages > 0);
+    if (c.pages) {
+      EXPECT_EQ(numbers.pagesTotal, c.pages);
+    }
+    EXPECT_EQ(numbers.pagesInUse, 0u);
+  }
+}
+
+TEST_F(EngineTest, SharesBeginnings) {
+  auto engine = make({});
+  const auto prompt = somePrompt(41, 0);
+  EXPECT_EQ(runAlone(*engine, greedy(prompt)).cachedTokens, 0u);
+  // All but one token are in full pages; that one is computed.
+  EXPECT_EQ(runAlone(*engine, greedy(prompt)).cachedTokens, 40u);
+  auto other = prompt;
+  other[22] = 5;
+  EXPECT_EQ(runAlone(*engine, greedy(other)).cachedTokens, 20u);
+  // What was answered is there too, as in the next turn of a chat.
+  const Event first = runAlone(*engine, greedy(prompt));
+  auto longer = prompt;
+  longer.insert(longer.end(), first.tokens.begin(), first.tokens.end());
+  longer.push_back(9);
+  EXPECT_EQ(runAlone(*engine, greedy(longer)).cachedTokens,
+            (longer.size() - 2) / 4 * 4);
+}
+
+TEST_F(EngineTest, StopTextsAreNeverShown) {
+  auto engine = make({});
+  Request request = greedy({beginToken});
+  request.stop = {"small", "sma"};
+  Event event = runAlone(*engine, request);
+  EXPECT_EQ(event.text, "Once upon a time there was a ");
+  EXPECT_EQ(event.finish, Finish::Stop);
+  EXPECT_EQ(event.stopText, "sma");
+  request.stop = {"The end.!"};
+  event = runAlone(*engine, request);
+  EXPECT_EQ(event.text, story);
+  EXPECT_EQ(event.stopText, "");
+  request.stopTokens = {firstByteToken + 'p'};
+  event = runAlone(*engine, request);
+  EXPECT_EQ(event.text, "Once u");
+  EXPECT_EQ(event.finish, Finish::Stop);
+}
+
+TEST_F(EngineTest, EndsWithMaxTokensAndTheContext) {
+  auto engine = make({.contextLength = 20});
+  Request request = greedy({beginToken});
+  request.maxTokens = 3;
+  Event event = runAlone(*engine, request);
+  EXPECT_EQ(event.text, "Onc");
+  EXPECT_EQ(event.finish, Finish::Length);
+  request.maxTokens = 0;
+  event = runAlone(*engine, request);
+  EXPECT_EQ(event.tokens.size(), 19u);
+  EXPECT_EQ(event.finish, Finish::Length);
+  // Half a character at the end is shown as what it is.
+  request.prompt = somePrompt(39, 1);
+  request.maxTokens = 1;
+  event = runAlone(*make({}), request);
+  EXPECT_EQ(event.text, "\xEF\xBF\xBD");
+}
+
+TEST_F(EngineTest, RefusesWhatCannotBe) {
+  auto engine = make({.contextLength = 20});
+  auto submit = [&](Request request) {
+    return engine->submit(std::move(request), std::make_shared<Collector>(),
+                          nullptr);
+  };
+  EXPECT_EQ(submit(greedy({})), Admission::BadRequest);
+  EXPECT_EQ(submit(greedy({264})), Admission::BadRequest);
+  EXPECT_EQ(submit(greedy({-1})), Admission::BadRequest);
+  EXPECT_EQ(submit(greedy(somePrompt(20, 0))), Admission::TooLong);
+  EXPECT_EQ(submit(greedy(somePrompt(19, 0))), Admission::Accepted);
+  EXPECT_TRUE(engine->drain(10));
+  EXPECT_EQ(submit(greedy({1})), Admission::Stopping);
+  std::string error;
+  EXPECT_FALSE(Engine::create(program_model, *tokenizer,
+                              {.contextLength = 96, .kvBytes = 24 * 64 - 1},
+                              &error));
+  EXPECT_EQ(error, "a context of 96 tokens needs 1536 bytes for keys and "
+                   "values, they may have 1535");
+  // Nobody said how long it has to be.
+  EXPECT_EQ(make({.kvBytes = 10 * 64})->contextLength(), 40u);
+}
+
+TEST_F(EngineTest, TheQueueIsBounded) {
+  setenv("FAKE_DELAY_US", "2000", 1);
+  auto engine = make({.parallel = 2, .maxQueued = 3});
+  std::vector<std::shared_ptr<Collector>> collectors;
+  for (int i = 0; i < 5; ++i)
+    collectors.push_back(start(*engine, greedy({beginToken})));
+  EXPECT_EQ(engine->submit(greedy({beginToken}), nullptr, nullptr),
+            Admission::QueueFull);
+  EXPECT_EQ(engine->statistics().refused, 1u);
+  collectors[0]->wait();
+  unsetenv("FAKE_DELAY_US");
+  for (auto &collector : collectors)
+    EXPECT_EQ(collector->wait().text, story);
+}
+
+TEST_F(EngineTest, CancelEndsWaitingAndRunningRequests) {
+  setenv("FAKE_DELAY_US", "2000", 1);
+  auto engine = make({.parallel = 1});
+  uint64_t runs, waits, stays;
+  auto running = start(*engine, greedy({beginToken}), &runs);
+  auto waiting = start(*engine, greedy({beginToken}), &waits);
+  auto staying = start(*engine, greedy({beginToken}), &stays);
+  running->waitForTokens(2);
+  engine->cancel(waits);
+  EXPECT_EQ(waiting->wait().finish, Finish::Cancelled);
+  engine->cancel(runs);
+  const Event event = running->wait();
+  EXPECT_EQ(event.finish, Finish::Cancelled);
+  EXPECT_LT(event.tokens.size(), 20u);
+  engine->cancel(runs);
+  engine->cancel(12345);
+  unsetenv("FAKE_DELAY_US");
+  EXPECT_EQ(staying->wait().text, story);
+  EXPECT_EQ(engine->statistics().cancelled, 2u);
+}
+
+TEST_F(EngineTest, DrainWaitsAndTheDestructorDoesNot) {
+  setenv("FAKE_DELAY_US", "1000", 1);
+  auto engine = make({.parallel = 2});
+  auto slow = start(*engine, greedy({beginToken}));
+  EXPECT_FALSE(engine->drain(0.001));
+  EXPECT_EQ(engine->submit(greedy({beginToken}), nullptr, nullptr),
+            Admission::Stopping);
+  EXPECT_TRUE(engine->drain(10));
+  EXPECT_EQ(slow->wait().text, story);
+
+  engine = make({.parallel = 2});
+  std::vector<std::shared_ptr<Collector>> collectors;
+  for (int i = 0; i < 5; ++i)
+    collectors.push_back(start(*engine, greedy({beginToken})));
+  engine.reset();
+  unsetenv("FAKE_DELAY_US");
+  for (auto &collector : collectors)
+    EXPECT_EQ(collector->wait().finish, Finish::Cancelled);
+}
