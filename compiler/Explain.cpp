@@ -89,6 +89,9 @@ static Product productOf(MatmulOp op) {
         (" " + stringifyActivationKind(*op.getGlu()) + " gate").str();
   if (op.getResidual())
     product.fused += " residual";
+  if (op.getPacks())
+    product.fused +=
+        (" " + stringifyBitQuant(*op.getPacks()) + " packed").str();
   if (op.getSketch())
     product.fused += " screen";
   return product;

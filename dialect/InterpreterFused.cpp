@@ -153,8 +153,12 @@ LogicalResult Interpreter::eval(MatmulOp op, Frame &frame) {
       return failure();
     y[0] = scalar::add(y[0], residual);
   }
-  for (auto [result, value] : llvm::zip(op.getResults(), y))
-    frame.values[result] = std::move(value);
+  if (op.getPacks())
+    frame.values[op.getBits()] =
+        scalar::pack(scalar::binarize(y[0], *op.getPacks()));
+  for (unsigned i = 0; i < op.getNumProducts(); ++i)
+    if (Value rows = op.getRows(i))
+      frame.values[rows] = std::move(y[i]);
   return success();
 }
 

@@ -470,8 +470,9 @@ static LogicalResult checkSketch(MatmulOp op) {
   if (!sketch || sketch.getQuant() != WeightQuant::Sketch)
     return op.emitOpError()
            << "sketch " << *op.getSketch() << " is not a sketch";
-  if (op.getWeights().size() != 1 || op.getResidual())
-    return op.emitOpError("a sketch goes with one weight and no residual");
+  if (op.getWeights().size() != 1 || op.getResidual() || op.getPacks())
+    return op.emitOpError(
+        "a sketch goes with one weight and neither residual nor packs");
   WeightOp weight = lookupWeight(op, cast<SymbolRefAttr>(op.getWeights()[0]));
   if (weight.getQuant() != WeightQuant::Int8 ||
       weight.getShape() != sketch.getShape() ||
@@ -481,6 +482,29 @@ static LogicalResult checkSketch(MatmulOp op) {
            << "] needs an int8 weight of this shape and "
            << "two planes of input";
   return success();
+}
+
+/// Rows for every product, or of one product its bits, last.
+static LogicalResult checkResults(MatmulOp op) {
+  size_t products = op.getNumProducts(), most = products;
+  if (op.getPacks()) {
+    if (products != 1)
+      return op.emitOpError("packs one product, has ") << products;
+    most = 2;
+  }
+  if (op.getNumResults() > most ||
+      (op.getPacks() ? op.getNumResults() == 0
+                     : op.getNumResults() != products))
+    return op.emitOpError("must have ")
+           << most << " results, has " << op.getNumResults();
+  for (Value result : op.getResults())
+    if (isPacked(result.getType()) != (result == op.getBits()))
+      return op.emitOpError("has ")
+             << result.getType() << " where "
+             << (result == op.getBits() ? "bits" : "rows") << " belong";
+  return op.getPacks()
+             ? checkBitPlanes(op, *op.getPacks(), op.getBits().getType())
+             : success();
 }
 
 LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {
@@ -496,15 +520,20 @@ LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {
     return emitOpError("glu takes two weights and no residual");
   if (getResidual() && weights != 1)
     return emitOpError("a residual goes with one weight, has ") << weights;
-  if (getNumResults() != (getGlu() ? 1 : weights))
-    return emitOpError("must have ")
-           << (getGlu() ? 1 : weights) << " results, has " << getNumResults();
+  if (failed(checkResults(*this)))
+    return failure();
   for (auto [i, ref] : llvm::enumerate(getWeights())) {
-    Type result = getResult(getGlu() ? 0 : i).getType();
-    if (failed(checkDot(*this, getInput().getType(), getBitQuant(),
-                        cast<SymbolRefAttr>(ref), lastDim(result))))
-      return failure();
     WeightOp weight = lookupWeight(*this, cast<SymbolRefAttr>(ref));
+    Value product = getRows(getGlu() ? 0 : i);
+    int64_t n = product  ? lastDim(product.getType())
+                : weight ? int64_t(weight.getRows())
+                         : 0;
+    if (failed(checkDot(*this, getInput().getType(), getBitQuant(),
+                        cast<SymbolRefAttr>(ref), n)))
+      return failure();
+    if (getBits() && lastDim(getBits().getType()) != (n + 63) / 64)
+      return emitOpError("bits must have ") << (n + 63) / 64 << " words, have "
+                                            << lastDim(getBits().getType());
     if (bits && needsOnes(weight.getQuant(), getBitQuant()) !=
                     static_cast<bool>(getSum()))
       return emitOpError() << stringifyEnum(getBitQuant()) << " bits and "
@@ -519,8 +548,9 @@ LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {
         failed(checkTokenGroups(*this, getScale().getType(), weight)))
       return failure();
   }
-  if (getResidual() && getResidual().getType() != getResult(0).getType())
+  if (getResidual() && getRows() &&
+      getResidual().getType() != getRows().getType())
     return emitOpError("residual must be ")
-           << getResult(0).getType() << ", is " << getResidual().getType();
+           << getRows().getType() << ", is " << getResidual().getType();
   return getSketch() ? checkSketch(*this) : success();
 }

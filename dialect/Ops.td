@@ -462,7 +462,9 @@ def BitNet_MatmulOp : BitNet_WeightUser<"matmul", [
   let summary = "integer linears on one input, with their epilogue";
   let description = [{
     For every weight W_i: y_i = dequantize(dot(input, W_i)), then at most one of
-    `glu`: the only result is act(y_0) * y_1, or `residual`: y_0 + residual.
+    `glu`: the only product is act(y_0) * y_1, or `residual`: y_0 + residual.
+    With `packs` the last result is pack_bits of the one product, which is a
+    result before it only if it has other readers.
     `input` is codes (with `scale` and `sum`) or packed bits (with `scale` if
     tokens have one, and with `sum` if these are `bit` or `ternary` ones and
     weights binary).
@@ -478,21 +480,36 @@ def BitNet_MatmulOp : BitNet_WeightUser<"matmul", [
                        SymbolRefArrayAttr:$weights,
                        BitNet_BitQuantOr<"Sign">:$bit_quant,
                        OptionalAttr<BitNet_ActivationKindAttr>:$glu,
+                       OptionalAttr<BitNet_BitQuantAttr>:$packs,
                        OptionalAttr<SymbolRefAttr>:$sketch,
                        OptionalAttr<F32Attr>:$z,
                        OptionalAttr<StrAttr>:$kernel);
-  let results = (outs Variadic<BitNet_Rows>:$results);
+  let results = (outs Variadic<AnyTypeOf<[BitNet_Rows, BitNet_Packed]>>:$results);
   // Sketch and kernel are set by later passes.
   let builders = [OpBuilder<(ins "TypeRange":$results, "Value":$input,
       "Value":$scale, "Value":$sum, "Value":$residual, "ArrayAttr":$weights,
-      "BitQuantAttr":$bitQuant, CArg<"ActivationKindAttr", "{}">:$glu), [{
+      "BitQuantAttr":$bitQuant, CArg<"ActivationKindAttr", "{}">:$glu,
+      CArg<"BitQuantAttr", "{}">:$packs), [{
     build($_builder, $_state, results, input, scale, sum, residual, weights,
-          bitQuant, glu, SymbolRefAttr(), FloatAttr(), StringAttr());
+          bitQuant, glu, packs, SymbolRefAttr(), FloatAttr(), StringAttr());
   }]>];
+  let extraClassDeclaration = [{
+    /// Number of products, each of which has at most one row of floats.
+    size_t getNumProducts() { return getGlu() ? 1 : getWeights().size(); }
+    /// Product i as rows; null where only its bits are wanted.
+    Value getRows(unsigned i = 0) {
+      return i + (getPacks() ? 1 : 0) < getNumResults() ? getResult(i)
+                                                         : Value();
+    }
+    /// The one product as packed bits; null without `packs`.
+    Value getBits() {
+      return getPacks() ? getResult(getNumResults() - 1) : Value();
+    }
+  }];
   let assemblyFormat = [{
     $input (`scale` $scale^)? (`sum` $sum^)? `,` $weights
     (`as` $bit_quant^)? (`glu` $glu^)?
-    (`residual` $residual^)? (`sketch` $sketch^ `z` $z)? (`kernel` $kernel^)?
+    (`residual` $residual^)? (`packs` $packs^)? (`sketch` $sketch^ `z` $z)? (`kernel` $kernel^)?
     attr-dict
     `:` functional-type(operands, results)
   }];

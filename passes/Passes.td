@@ -36,6 +36,10 @@ def FoldGate : Pass<"bitnet-fold-gate", "::mlir::ModuleOp"> {
   let summary = "act(gate) * up -> epilogue of their matmul";
 }
 
+def PackEpilogue : Pass<"bitnet-pack-epilogue", "::mlir::ModuleOp"> {
+  let summary = "pack_bits of a product -> epilogue of its matmul";
+}
+
 def ScreenHead : Pass<"bitnet-screen-head", "::mlir::ModuleOp"> {
   let summary = "a sketch of the head, for callers who want the best logits";
   let options = [

@@ -22,6 +22,7 @@ void mlir::bitnet::buildFusePipeline(OpPassManager &pm,
   pm.addPass(createFoldEpilogue());
   pm.addPass(createFuseLinears());
   pm.addPass(createFoldGate());
+  pm.addPass(createPackEpilogue());
   ScreenHeadOptions head;
   head.z = screen.z;
   head.always = screen.always;

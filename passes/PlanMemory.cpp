@@ -35,7 +35,14 @@ int64_t mlir::bitnet::slotOf(Value value) {
 
 int64_t mlir::bitnet::scratchPerToken(Operation *op) {
   auto matmul = dyn_cast<MatmulOp>(op);
-  if (!matmul || !matmul.getSketch())
+  if (!matmul)
+    return 0;
+  // A gate that goes with no rows: only bits of the product are kept.
+  if (matmul.getGlu() && !matmul.getRows()) {
+    auto gate = cast<SymbolRefAttr>(matmul.getWeights()[0]);
+    return llvm::alignTo(lookupWeight(op, gate).getRows(), kRowPad) * 4;
+  }
+  if (!matmul.getSketch())
     return 0;
   int64_t rows = lookupWeight(op, *matmul.getSketch()).getRows();
   return llvm::alignTo(llvm::alignTo(rows, 64) / 16, 16) * 2 * 4;
@@ -96,7 +103,7 @@ private:
   /// The operand whose buffer `op` may overwrite with its first result.
   static Value inPlaceOperand(Operation *op) {
     if (auto matmul = dyn_cast<MatmulOp>(op))
-      return matmul.getResidual();
+      return matmul.getRows() ? matmul.getResidual() : Value();
     if (auto add = dyn_cast<AddOp>(op))
       return add.getLhs();
     if (auto mul = dyn_cast<MulOp>(op))

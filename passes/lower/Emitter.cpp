@@ -259,11 +259,20 @@ Value Emitter::scratch(Operation *op, ArrayRef<int64_t> shape, Type element) {
 }
 
 Value Emitter::codesAsWords(Value tensor) {
+  return seenAs(tensor, b.getI32Type());
+}
+
+Value Emitter::bitsAsHalves(Value tensor) {
+  return seenAs(tensor, b.getI16Type());
+}
+
+Value Emitter::seenAs(Value tensor, Type element) {
   auto type = cast<RankedTensorType>(tensor.getType());
-  return window(
-      get(Env::Workspace), slotOffset(tensor),
-      {ShapedType::kDynamic, type.getDimSize(1), paddedColumns(type) / 4},
-      b.getI32Type(), get(Env::MaxTokens));
+  int64_t bits = paddedColumns(type) * type.getElementTypeBitWidth();
+  return window(get(Env::Workspace), slotOffset(tensor),
+                {ShapedType::kDynamic, type.getDimSize(1),
+                 bits / element.getIntOrFloatBitWidth()},
+                element, get(Env::MaxTokens));
 }
 
 WeightOp Emitter::weight(SymbolRefAttr ref) {
@@ -388,9 +397,16 @@ Value Emitter::absMax(Value lo, Value hi, function_ref<Value(Value)> read) {
   return max16(most);
 }
 
-Value Emitter::signBits(Value x) {
-  return bitsOf(
-      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGE, x, splat(0.0f)));
+SmallVector<Value, 2> Emitter::planeBits(Value x, BitQuant quant) {
+  auto where = [&](arith::CmpFPredicate predicate, float bound) {
+    return bitsOf(arith::CmpFOp::create(b, loc, predicate, x, splat(bound)));
+  };
+  if (quant == BitQuant::Sign)
+    return {where(arith::CmpFPredicate::OGE, 0.0f)};
+  SmallVector<Value, 2> planes{where(arith::CmpFPredicate::OGT, 0.5f)};
+  if (quant == BitQuant::Ternary)
+    planes.push_back(where(arith::CmpFPredicate::OLT, -0.5f));
+  return planes;
 }
 
 Value Emitter::bitsOf(Value mask) {

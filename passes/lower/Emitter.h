@@ -148,6 +148,8 @@ public:
   Value scratch(Operation *op, ArrayRef<int64_t> shape, Type element);
   /// Codes ?xPxKpad i8 seen as ?xPx(Kpad/4) i32.
   Value codesAsWords(Value tensor);
+  /// Packed bits ?xPxW i64 seen as ?xPx4W i16, each of 16 columns.
+  Value bitsAsHalves(Value tensor);
   /// Byte offset of `weight`'s codes or scales in this instance of its record.
   Value weightOffset(SymbolRefAttr weight, bool scales = false);
   Value weightWindow(SymbolRefAttr weight, ArrayRef<int64_t> shape,
@@ -178,8 +180,9 @@ public:
   Value sumI32(Value vector);
   Value exp(Value x);            ///< dialect/Exp.h
   Value roundToEvenInt(Value x); ///< dialect/Exp.h, f32 -> i32
-  /// Whether x >= 0 in 16 lanes, as bits of an i16, the first lane lowest.
-  Value signBits(Value x);
+  /// The comparisons of 16 lanes that `quant` makes, as bits of an i16 a plane,
+  /// the first lane lowest.
+  SmallVector<Value, 2> planeBits(Value x, BitQuant quant);
   /// 16 lanes of i1 as an i16, the first lowest.
   Value bitsOf(Value mask);
   Value activation(ActivationKind kind, Value x);
@@ -191,6 +194,8 @@ public:
 private:
   Value tree(Value vector, function_ref<Value(Value, Value)> combine);
   Value slotOffset(Value tensor);
+  /// A tensor ?xPxN of integers as one of other integers.
+  Value seenAs(Value tensor, Type element);
   static int64_t cpuNumber(OpBuilder &builder, StringRef attribute);
   ValueRange env;
   std::pair<Value, Value> range; ///< Of the phase around this operation.

@@ -98,8 +98,9 @@ Value mlir::bitnet::kvPage(Emitter &e, const KVPageShape &shape, Value t,
 Value mlir::bitnet::signWord(Emitter &e, Value i, int64_t columns,
                              function_ref<Value(Value)> read) {
   auto part = [&](int64_t offset) -> Value {
-    return arith::ExtUIOp::create(e.b, e.loc, e.b.getI32Type(),
-                                  e.signBits(read(e.addI(i, offset))));
+    return arith::ExtUIOp::create(
+        e.b, e.loc, e.b.getI32Type(),
+        e.planeBits(read(e.addI(i, offset)), BitQuant::Sign)[0]);
   };
   Value low = part(0);
   if (columns == 16)
@@ -207,7 +208,7 @@ void HeadRow::storeSigns(Value keys, Value values) const {
   if (whole < d) {
     Value i = e.index(whole);
     writeWord(word(keys, i, 16), 0, keyAt(i));
-    Value bits = e.signBits(read(values, i));
+    Value bits = e.planeBits(read(values, i), BitQuant::Sign)[0];
     bits = e.broadcast(bits, VectorType::get(1, b.getI16Type()));
     auto bytes = VectorType::get(2, b.getI8Type());
     write(vector::BitCastOp::create(b, e.loc, bytes, bits), 0, valueAt(i));

@@ -51,6 +51,37 @@ Value MatmulLowering::scaled(const Weight &w, Dots &sums, Value block, Value t,
   return e.fmul(value, perToken ? e.fmul(scale, perToken) : scale);
 }
 
+/// An activated gate has to lie somewhere, if not where the product goes.
+Value MatmulLowering::rowsOut(unsigned i) {
+  if (Value result = op.getRows(i))
+    return e.buffer(result);
+  if (!op.getGlu())
+    return {};
+  int64_t padded = llvm::alignTo(weights[0].rows, kRowPad);
+  return e.scratch(op, {ShapedType::kDynamic, padded}, e.b.getF32Type());
+}
+
+/// Bits of 16 rows, of which those that do not exist are 0.
+void MatmulLowering::packLanes(const Weight &w, Value y, ValueRange at) {
+  Value half = e.divI(at[1], 16);
+  for (auto [p, bits] : llvm::enumerate(e.planeBits(y, *op.getPacks()))) {
+    if (w.blocks * info.rowBlock > w.rows) {
+      Value left = arith::MinSIOp::create(
+          e.b, e.loc,
+          arith::MaxSIOp::create(e.b, e.loc, e.sub(e.index(w.rows), at[1]),
+                                 e.index(0)),
+          e.index(16));
+      left = arith::IndexCastOp::create(e.b, e.loc, e.b.getI32Type(), left);
+      Value exist =
+          e.sub(arith::ShLIOp::create(e.b, e.loc, e.i32(1), left), e.i32(1));
+      bits = arith::AndIOp::create(
+          e.b, e.loc, bits,
+          arith::TruncIOp::create(e.b, e.loc, bits.getType(), exist));
+    }
+    e.store(bits, bitsOut, {at[0], e.index(p), half});
+  }
+}
+
 /// Applies activation, gate and residual to a product of scalars or vectors
 /// alike and stores it.
 void MatmulLowering::finish(const Weight &w, Value y, Value out,
@@ -65,7 +96,10 @@ void MatmulLowering::finish(const Weight &w, Value y, Value out,
     y = e.fmul(load(out), y);
   if (residual)
     y = e.fadd(y, load(residual));
-  e.store(y, out, at);
+  if (w.part == Part::Gate || op.getRows())
+    e.store(y, out, at);
+  if (w.part != Part::Gate && bitsOut)
+    packLanes(w, y, at);
 }
 
 /// One token reads rows one by one, as one stream; several share four rows,
@@ -121,9 +155,14 @@ void MatmulLowering::clearPads(const Weight &w, Value out) {
   int64_t padded = llvm::alignTo(w.rows, kRowPad);
   if (covered >= padded)
     return;
+  Value noBits = arith::ConstantIntOp::create(e.b, e.loc, 0, 16);
   e.parallel(rows, [&](Value t) {
-    for (int64_t column = covered; column < padded; column += 16)
-      e.store(e.splat(0.0f), out, {t, e.index(column)});
+    for (int64_t column = covered; column < padded; column += 16) {
+      if (out)
+        e.store(e.splat(0.0f), out, {t, e.index(column)});
+      for (int64_t p = 0; bitsOut && p < planesOf(*op.getPacks()); ++p)
+        e.store(noBits, bitsOut, {t, e.index(p), e.index(column / 16)});
+    }
   });
 }
 
@@ -151,7 +190,7 @@ void MatmulLowering::lower() {
             e.b, e.loc, e.sub(bound, e.index(begin)), e.index(0));
         return arith::MinSIOp::create(e.b, e.loc, low, e.index(blocks));
       };
-      Value out = e.buffer(op.getResult(i));
+      Value out = rowsOut(i);
       e.loop(clamp(lo), clamp(hi), 1, [&, walk = walk](Value block) {
         for (const Weight &w : walk)
           blockOf(w, out, block);
@@ -160,7 +199,7 @@ void MatmulLowering::lower() {
     }
   });
   for (auto [i, walk] : llvm::enumerate(walks))
-    clearPads(walk[0], e.buffer(op.getResult(i)));
+    clearPads(walk[0], op.getRows(i) ? e.buffer(op.getRows(i)) : Value());
 }
 
 LogicalResult mlir::bitnet::lowerMatmul(Emitter &e, MatmulOp op) {

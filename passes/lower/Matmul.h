@@ -48,6 +48,8 @@ public:
       planeSum = e.buffer(op.getSum());
     if (op.getResidual())
       residual = e.buffer(op.getResidual());
+    if (op.getBits())
+      bitsOut = e.bitsAsHalves(op.getBits());
     // A step of bits takes few cycles: hardware keeps ahead of it by itself,
     // and prefetches would only fill its queues (targets/README.md).
     prefetchBytes = bits ? 0 : e.prefetchBytes;
@@ -129,7 +131,10 @@ private:
   /// The same with rows of bytes.
   void rowTileOf(const Weight &w, Value out, Value block, Value t,
                  int64_t tile);
+  /// Where product `i` goes as floats; null if it is only packed.
+  Value rowsOut(unsigned i);
   void finish(const Weight &w, Value y, Value out, ValueRange at);
+  void packLanes(const Weight &w, Value y, ValueRange at);
   void blockOf(const Weight &w, Value out, Value block);
   void clearPads(const Weight &w, Value out);
 
@@ -137,7 +142,7 @@ private:
   MatmulOp op;
   const Kernel &kernel;
   const LayoutInfo &info;
-  Value rows, input, tokenScale, planeSum, residual;
+  Value rows, input, tokenScale, planeSum, residual, bitsOut;
   bool bits;
   int64_t planes, prefetchBytes = 0;
   int64_t inputGroups = 1; ///< Of columns that have a scale in each token.

@@ -238,22 +238,6 @@ void mlir::bitnet::lowerNormQuantize(Emitter &e, NormQuantizeOp op) {
   quantizeRows(e, reader, op);
 }
 
-namespace {
-/// A plane of bits: where a comparison holds.
-struct Comparison {
-  arith::CmpFPredicate predicate;
-  float bound;
-};
-} // namespace
-
-static ArrayRef<Comparison> comparisonsOf(BitQuant quant) {
-  static constexpr Comparison kSign[] = {{arith::CmpFPredicate::OGE, 0.0f}},
-                              kHalves[] = {{arith::CmpFPredicate::OGT, 0.5f},
-                                           {arith::CmpFPredicate::OLT, -0.5f}};
-  return quant == BitQuant::Sign ? ArrayRef(kSign)
-                                 : ArrayRef(kHalves, planesOf(quant));
-}
-
 /// 64 columns to a word of each plane: four masks of 16 lanes, the first
 /// lowest. Bits beyond the row's width are cleared, so that no popcount sees
 /// them.
@@ -267,24 +251,22 @@ static void packRows(Emitter &e, RowReader &reader, OpTy op) {
   Value out = e.buffer(op.getResult());
   Value sumOut = op.getSum() ? e.buffer(op.getSum()) : Value();
   Value scaleOut = op.getScale() ? e.buffer(op.getScale()) : Value();
-  ArrayRef<Comparison> planes = comparisonsOf(op.getBitQuant());
-  int64_t groups =
-      sumOut ? planesOf(op.getSum().getType()) / int64_t(planes.size()) : 1;
+  int64_t planes = planesOf(op.getBitQuant());
+  int64_t groups = sumOut ? planesOf(op.getSum().getType()) / planes : 1;
 
   // Stores the words at `index`, of `columns`; returns `sums` with theirs
   // added: the ones of each plane, and 16 lanes of |x|, as far as they are
   // wanted.
   auto pack = [&](Value t, Value index, int64_t columns, ValueRange sums) {
-    SmallVector<Value> words(planes.size());
+    SmallVector<Value> words(planes);
     Value lanes = scaleOut ? sums.back() : Value();
     for (int64_t part = 0; part * 16 < columns; ++part) {
       Value x = reader.read(t, e.addI(e.mulI(index, 64), part * 16));
       if (lanes)
         lanes = e.fadd(lanes, math::AbsFOp::create(b, e.loc, x));
-      for (auto [comparison, word] : llvm::zip(planes, words)) {
-        Value mask = arith::CmpFOp::create(b, e.loc, comparison.predicate, x,
-                                           e.splat(comparison.bound));
-        mask = arith::ExtUIOp::create(b, e.loc, b.getI64Type(), e.bitsOf(mask));
+      for (auto [bits, word] :
+           llvm::zip(e.planeBits(x, op.getBitQuant()), words)) {
+        Value mask = arith::ExtUIOp::create(b, e.loc, b.getI64Type(), bits);
         if (part)
           mask = arith::ShLIOp::create(b, e.loc, mask, i64(part * 16));
         word = word ? arith::OrIOp::create(b, e.loc, word, mask) : mask;
@@ -310,14 +292,14 @@ static void packRows(Emitter &e, RowReader &reader, OpTy op) {
     // are those of |x| so far, or nothing.
     auto part = [&](Value lo, Value hi, int64_t rest, Value g,
                     ValueRange lanes) {
-      SmallVector<Value> sums(sumOut ? planes.size() : 0, i64(0));
+      SmallVector<Value> sums(sumOut ? planes : 0, i64(0));
       llvm::append_range(sums, lanes);
       sums = e.loop(lo, hi, 1, sums, [&](Value index, ValueRange carried) {
         return pack(t, index, 64, carried);
       });
       if (rest)
         sums = pack(t, hi, rest, sums);
-      for (size_t p = 0; sumOut && p < planes.size(); ++p)
+      for (int64_t p = 0; sumOut && p < planes; ++p)
         e.store(arith::TruncIOp::create(b, e.loc, b.getI32Type(), sums[p]),
                 sumOut, {t, e.addI(g, p * groups)});
       return SmallVector<Value>(ArrayRef(sums).take_back(lanes.size()));

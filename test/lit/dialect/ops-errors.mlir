@@ -618,6 +618,50 @@ func.func @f(%c: tensor<?x1x64xi8>) -> tensor<?x1x32xi32> {
 
 // -----
 
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [32, 64] source "w"
+}
+func.func @f(%p: tensor<?x1x1xi64>) -> tensor<?x1x2xi64> {
+  // expected-error @+1 {{bits must have 1 words, have 2}}
+  %0 = bitnet.matmul %p, [@layer::@w] packs sign : (tensor<?x1x1xi64>) -> tensor<?x1x2xi64>
+  return %0 : tensor<?x1x2xi64>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [32, 64] source "w"
+}
+func.func @f(%p: tensor<?x1x1xi64>) -> tensor<?x1x1xi64> {
+  // expected-error @+1 {{ternary has 2 planes of bits, not 1}}
+  %0 = bitnet.matmul %p, [@layer::@w] packs ternary : (tensor<?x1x1xi64>) -> tensor<?x1x1xi64>
+  return %0 : tensor<?x1x1xi64>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [32, 64] source "w"
+}
+func.func @f(%p: tensor<?x1x1xi64>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{has 'tensor<?x32xf32>' where bits belong}}
+  %0 = bitnet.matmul %p, [@layer::@w] packs sign : (tensor<?x1x1xi64>) -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [32, 64] source "w"
+}
+func.func @f(%p: tensor<?x1x1xi64>) -> (tensor<?x32xf32>, tensor<?x1x1xi64>) {
+  // expected-error @+1 {{packs one product, has 2}}
+  %0:2 = bitnet.matmul %p, [@layer::@w, @layer::@w] packs sign : (tensor<?x1x1xi64>) -> (tensor<?x32xf32>, tensor<?x1x1xi64>)
+  return %0#0, %0#1 : tensor<?x32xf32>, tensor<?x1x1xi64>
+}
+
+// -----
+
 func.func @f(%p: tensor<?x1x1xi64>) {
   // expected-error @+1 {{needs at least one weight}}
   bitnet.matmul %p, [] : (tensor<?x1x1xi64>) -> ()
@@ -810,7 +854,7 @@ bitnet.record @layer count 1 {
   bitnet.weight @k quant sketch shape [64, 64] scale_rows 64 source "@sketch:w"
 }
 func.func @f(%q: tensor<?x2x64xi8>, %s: tensor<?xf32>, %sum: tensor<?x2xi32>, %x: tensor<?x64xf32>) -> tensor<?x64xf32> {
-  // expected-error @+1 {{a sketch goes with one weight and no residual}}
+  // expected-error @+1 {{a sketch goes with one weight and neither residual nor packs}}
   %0 = bitnet.matmul %q scale %s sum %sum, [@layer::@w] residual %x sketch @layer::@k z 6.0 : (tensor<?x2x64xi8>, tensor<?xf32>, tensor<?x2xi32>, tensor<?x64xf32>) -> tensor<?x64xf32>
   return %0 : tensor<?x64xf32>
 }

@@ -34,9 +34,7 @@
 // BINARY-NEXT: bitnet.kv_append
 // BINARY-NEXT: bitnet.attention
 // BINARY-NEXT: bitnet.pack_bits
-// BINARY-NEXT: bitnet.matmul {{.*}} residual
-// BINARY-NEXT: bitnet.pack_bits
-// BINARY-NEXT: bitnet.matmul {{.*}} glu
-// BINARY-NEXT: bitnet.pack_bits
-// BINARY-NEXT: bitnet.matmul {{.*}} residual
+// BINARY-NEXT: %[[H:.*]]:2 = bitnet.matmul {{.*}} residual %arg0 packs sign
+// BINARY-NEXT: %[[F:.*]] = bitnet.matmul %[[H]]#1, {{.*}} glu {{.*}} packs sign
+// BINARY-NEXT: bitnet.matmul %[[F]], {{.*}} residual %[[H]]#0
 // BINARY-NEXT: return
