@@ -14,15 +14,10 @@
 
 namespace bitnet {
 
-/// e^x; 0 below -708, finite above 709 (clamped), NaN gives 0.
-inline double portableExp(double x) {
-  if (!(x > -708.0))
-    return 0.0;
-  if (x > 709.0)
-    x = 709.0;
+namespace portable_math {
+/// e^x / 2^n where n is the integer nearest to x / ln2.
+inline double expWithout(double n, double x) {
   // x = n ln2 + r with |r| <= ln2 / 2, ln2 in two parts.
-  const double n = static_cast<double>(
-      static_cast<int64_t>(x * 1.4426950408889634 + (x < 0 ? -0.5 : 0.5)));
   const double r =
       (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
   constexpr double inverseFactorials[] = {1.0,
@@ -43,12 +38,35 @@ inline double portableExp(double x) {
   double sum = inverseFactorials[14];
   for (int k = 13; k >= 0; --k)
     sum = sum * r + inverseFactorials[k];
+  return sum;
+}
+inline double power(int64_t e) {
+  return std::bit_cast<double>(static_cast<uint64_t>(1023 + e) << 52);
+}
+} // namespace portable_math
+
+/// e^x; 0 below -708, finite above 709 (clamped), NaN gives 0.
+inline double portableExp(double x) {
+  if (!(x > -708.0))
+    return 0.0;
+  if (x > 709.0)
+    x = 709.0;
+  const auto whole =
+      static_cast<int64_t>(x * 1.4426950408889634 + (x < 0 ? -0.5 : 0.5));
   // 2^1024 has no double, so scale in two steps.
-  auto power = [](int64_t e) {
-    return std::bit_cast<double>(static_cast<uint64_t>(1023 + e) << 52);
-  };
-  const auto whole = static_cast<int64_t>(n);
-  return sum * power(whole / 2) * power(whole - whole / 2);
+  using namespace portable_math;
+  return expWithout(static_cast<double>(whole), x) * power(whole / 2) *
+         power(whole - whole / 2);
+}
+
+/// The same for x up to 0, without branches: loops of it become vector code.
+inline double portableExpOfNegative(double x) {
+  const double inside = x > -708.0 ? x : -708.0;
+  const auto whole = static_cast<int32_t>(inside * 1.4426950408889634 - 0.5);
+  const double value =
+      portable_math::expWithout(static_cast<double>(whole), inside) *
+      portable_math::power(whole);
+  return x > -708.0 ? value : 0.0;
 }
 
 /// Natural logarithm of a positive normal number.

@@ -4,6 +4,7 @@
 #include "runtime/PortableMath.h"
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace bitnet {
 
@@ -35,9 +36,10 @@ void bestTokens(std::span<const float> logits, size_t count,
   count = std::min(count, logits.size());
   if (count == 0)
     return;
-  // A heap with the worst kept token on top: for the usual small counts nearly
-  // every logit costs one comparison.
-  for (size_t i = 0; i < logits.size(); ++i) {
+  // A heap with the worst kept token on top. For the usual small counts nearly
+  // every logit is below it, and most blocks are passed over at a glance.
+  constexpr size_t kBlock = 32;
+  auto add = [&](size_t i) {
     Candidate candidate{static_cast<int32_t>(i),
                         std::isnan(logits[i]) ? -HUGE_VALF : logits[i]};
     if (best.size() < count) {
@@ -49,8 +51,39 @@ void bestTokens(std::span<const float> logits, size_t count,
       best.back() = candidate;
       std::push_heap(best.begin(), best.end(), isBetter);
     }
+  };
+  size_t i = 0;
+  while (i < logits.size()) {
+    if (best.size() == count && logits.size() - i >= kBlock) {
+      // Of equal logits the lower id is better, so only larger ones count.
+      const float worst = best.front().logit, *block = logits.data() + i;
+      unsigned larger = 0;
+      for (size_t j = 0; j < kBlock; ++j)
+        larger |= block[j] > worst;
+      if (!larger) {
+        i += kBlock;
+        continue;
+      }
+    }
+    for (const size_t end = std::min(i + kBlock, logits.size()); i < end; ++i)
+      add(i);
   }
   std::sort(best.begin(), best.end(), isBetter);
+}
+
+double sumOfExponentials(std::span<const float> logits, double best) {
+  // In blocks, so that the exponentials are vector code while the order of the
+  // additions stays.
+  double sum = 0, block[64];
+  while (!logits.empty()) {
+    const size_t count = std::min(logits.size(), std::size(block));
+    for (size_t i = 0; i < count; ++i)
+      block[i] = portableExpOfNegative(static_cast<double>(logits[i]) - best);
+    for (size_t i = 0; i < count; ++i)
+      sum += block[i];
+    logits = logits.subspan(count);
+  }
+  return sum;
 }
 
 void Sampler::accept(int32_t id, bool sampled) {
@@ -96,33 +129,71 @@ double Sampler::nextRandom() {
   return static_cast<double>(z >> 11) * 0x1p-53;
 }
 
+double Sampler::computeWeights(double temperature) {
+  weights.resize(candidates.size());
+  const double best = candidates.front().logit;
+  for (size_t i = 0; i < candidates.size(); ++i)
+    weights[i] =
+        portableExpOfNegative((candidates[i].logit - best) / temperature);
+  double sum = 0;
+  for (double weight : weights)
+    sum += weight;
+  return sum;
+}
+
+/// Candidates without top-k: the best first, as many as top-p and min-p may
+/// leave, since sorting a whole large vocabulary takes longer than all else; in
+/// any order if nothing is cut off. `total`: the weight of all at temperature
+/// 1, for top-p.
+void Sampler::gather(std::span<const float> logits, double *total) {
+  bestTokens(logits, 1, candidates);
+  if (candidates.empty() || !std::isfinite(candidates.front().logit))
+    return;
+  const float best = candidates.front().logit;
+  if (options.topP < 1.0f)
+    *total = sumOfExponentials(logits, best);
+  if (options.minP > 0.0f || !(options.topP < 1.0f)) {
+    // A little below the exact limit, which is applied to the weights.
+    const double floor = options.minP > 0.0f
+                             ? best + portableLog(options.minP) - 0.001
+                             : -HUGE_VAL;
+    for (size_t i = 0; i < logits.size(); ++i)
+      if (const auto id = static_cast<int32_t>(i);
+          logits[i] >= floor && id != candidates.front().id)
+        candidates.push_back({id, logits[i]});
+    if (options.minP > 0.0f)
+      std::sort(candidates.begin(), candidates.end(), isBetter);
+    return;
+  }
+  for (size_t count = 64;; count *= 8) {
+    bestTokens(logits, count, candidates);
+    if (count >= logits.size() || computeWeights(1.0) >= options.topP * *total)
+      return;
+  }
+}
+
 int32_t Sampler::sample(std::span<const float> logits) {
   if (!bias.empty() || !counts.empty() || penalizesRepetition(options)) {
     adjust(logits);
     logits = adjusted;
   }
   const bool greedy = !(options.temperature > 0);
-  size_t keep = greedy             ? 1
-                : options.topK > 0 ? static_cast<size_t>(options.topK)
-                                   : logits.size();
-  bestTokens(logits, keep, candidates);
+  double total = 0;
+  if (greedy)
+    bestTokens(logits, 1, candidates);
+  else if (options.topK > 0)
+    bestTokens(logits, static_cast<size_t>(options.topK), candidates);
+  else
+    gather(logits, &total);
   if (candidates.empty())
     return 0;
-  const float best = candidates.front().logit;
   // Infinite or missing logits have no probabilities.
-  if (greedy || !std::isfinite(best))
+  if (greedy || !std::isfinite(candidates.front().logit))
     return candidates.front().id;
 
-  auto computeWeights = [&](double temperature) {
-    weights.resize(candidates.size());
-    double sum = 0;
-    for (size_t i = 0; i < candidates.size(); ++i)
-      sum += weights[i] = portableExp(
-          (static_cast<double>(candidates[i].logit) - best) / temperature);
-    return sum;
-  };
   if (options.topP < 1.0f) {
-    const double limit = options.topP * computeWeights(1.0);
+    const double kept = computeWeights(1.0);
+    const double limit = options.topP * (total > 0 ? total : kept);
     double sum = 0;
     size_t count = 0;
     while (count < candidates.size()) {

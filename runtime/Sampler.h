@@ -50,6 +50,9 @@ struct Candidate {
 void bestTokens(std::span<const float> logits, size_t count,
                 std::vector<Candidate> &best);
 
+/// Sum of e^(logit - best), where no logit is larger than `best`.
+double sumOfExponentials(std::span<const float> logits, double best);
+
 class Sampler {
 public:
   explicit Sampler(const SamplerOptions &options,
@@ -64,6 +67,8 @@ public:
 
 private:
   void adjust(std::span<const float> logits);
+  void gather(std::span<const float> logits, double *total);
+  double computeWeights(double temperature);
   double nextRandom();
 
   SamplerOptions options;

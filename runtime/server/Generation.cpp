@@ -40,10 +40,7 @@ void Generation::findLogprobs(std::span<const float> logits) {
   bestTokens(logits, static_cast<size_t>(request.topLogprobs) + 1,
              logprob.best);
   const double best = logprob.best.front().logit;
-  double sum = 0;
-  for (float logit : logits)
-    sum += portableExp(logit - best);
-  const double base = best + portableLog(sum);
+  const double base = best + portableLog(sumOfExponentials(logits, best));
   logprob.id = chosen;
   logprob.logprob =
       static_cast<float>(logits[static_cast<size_t>(chosen)] - base);

@@ -13,6 +13,19 @@ TEST(PortableMath, ExpIsExp) {
   EXPECT_TRUE(std::isfinite(portableExp(1e9)));
 }
 
+TEST(PortableMath, ExpWithoutBranchesIsTheSame) {
+  auto expectSame = [](double x) {
+    EXPECT_EQ(std::bit_cast<uint64_t>(portableExpOfNegative(x)),
+              std::bit_cast<uint64_t>(portableExp(x)))
+        << x;
+  };
+  for (double x = 0; x > -710; x -= 0.0137)
+    expectSame(x);
+  for (double x :
+       {-0.0, -1e-300, -707.9999999, -708.0, -1e300, -HUGE_VAL, double{NAN}})
+    expectSame(x);
+}
+
 TEST(PortableMath, LogIsLog) {
   for (double x = 1e-300; x < 1e300; x *= 1.7)
     EXPECT_NEAR(portableLog(x), std::log(x),

@@ -148,6 +148,81 @@ TEST(Sampler, TheNeededLogitsAreEnough) {
   }
 }
 
+TEST(Sampler, OpenAiPenaltiesCountSampledTokensOnly) {
+  SamplerOptions options;
+  options.temperature = 0;
+  options.presencePenalty = 1;
+  options.frequencyPenalty = 0.5f;
+  EXPECT_EQ(logitsNeeded(options), 0u);
+  Sampler sampler(options);
+  const std::vector<float> logits{3, 1, 0.4f};
+  sampler.accept(0, /*sampled=*/false);
+  EXPECT_EQ(sampler.sample(logits), 0);
+  sampler.accept(0); // 3 - 1 - 0.5
+  EXPECT_EQ(sampler.sample(logits), 0);
+  sampler.accept(0); // 3 - 1 - 2 * 0.5 is still not less than 1: a tie.
+  EXPECT_EQ(sampler.sample(logits), 0);
+  sampler.accept(0);
+  EXPECT_EQ(sampler.sample(logits), 1);
+  sampler.accept(1);
+  EXPECT_EQ(sampler.sample(logits), 0);
+  sampler.accept(0); // 3 - 1 - 4 * 0.5
+  EXPECT_EQ(sampler.sample(logits), 2);
+}
+
+TEST(Sampler, BiasComesFirst) {
+  SamplerOptions options;
+  options.temperature = 0;
+  Sampler sampler(options, {{2, 5}, {0, -100}, {77, 1}, {-1, 1}});
+  EXPECT_EQ(sampler.needed(), 0u);
+  EXPECT_EQ(sampler.sample(std::vector<float>{3, 1, 0}), 2);
+  EXPECT_EQ(Sampler(options, {}).needed(), 1u);
+}
+
+/// The definition: everything sorted.
+static std::vector<Candidate> sortedAndCut(const std::vector<float> &logits,
+                                           double topP, double minP) {
+  std::vector<Candidate> all;
+  bestTokens(logits, logits.size(), all);
+  double total = 0, sum = 0;
+  auto weight = [&](const Candidate &c) {
+    return std::exp(double{c.logit} - all.front().logit);
+  };
+  for (const Candidate &c : all)
+    total += weight(c);
+  size_t count = 0;
+  while (count < all.size() && sum < topP * total)
+    sum += weight(all[count++]);
+  while (count > 1 && weight(all[count - 1]) < minP)
+    --count;
+  all.resize(count);
+  return all;
+}
+
+TEST(Sampler, WithoutTopKCutsAsIfAllWereSorted) {
+  std::vector<float> logits(150);
+  for (float spread : {0.1f, 1.0f, 6.0f}) {
+    for (size_t i = 0; i < logits.size(); ++i)
+      logits[i] = spread * static_cast<float>(i * 7919 % 151) * 0.02f;
+    logits[17] = NAN;
+    logits[18] = -HUGE_VALF;
+    for (float topP : {0.01f, 0.5f, 0.97f, 1.0f})
+      for (float minP : {0.0f, 0.02f, 0.5f}) {
+        SamplerOptions options = plain();
+        options.topP = topP;
+        options.minP = minP;
+        options.temperature = 100; // All that is left gets its turn.
+        const auto expected = sortedAndCut(logits, topP, minP);
+        std::map<int32_t, int> seen = draw(options, logits, 2500);
+        for (const auto &[id, times] : seen)
+          EXPECT_TRUE(std::any_of(expected.begin(), expected.end(),
+                                  [&](auto &c) { return c.id == id; }))
+              << id;
+        EXPECT_GE(seen.size() + 1, expected.size()) << topP << " " << minP;
+      }
+  }
+}
+
 TEST(BestTokens, OrderedWithTiesByIdAndNanLast) {
   std::vector<Candidate> best;
   bestTokens(std::vector<float>{1, 5, NAN, 5, 3}, 4, best);
