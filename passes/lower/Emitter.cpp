@@ -53,6 +53,12 @@ Value Emitter::splatI32(int32_t value) {
   return arith::ConstantOp::create(b, loc,
                                    DenseElementsAttr::get(i32x16(), value));
 }
+
+Value Emitter::splatI8(int value) {
+  auto type = VectorType::get(64, b.getI8Type());
+  return arith::ConstantOp::create(
+      b, loc, DenseElementsAttr::get(type, static_cast<int8_t>(value)));
+}
 Value Emitter::constantLike(Value like, float value) {
   if (auto type = dyn_cast<VectorType>(like.getType()))
     return arith::ConstantOp::create(b, loc,

@@ -76,6 +76,7 @@ public:
   Value f32(float value);
   Value splat(float value);      ///< vector<16xf32>
   Value splatI32(int32_t value); ///< vector<16xi32>
+  Value splatI8(int value);      ///< vector<64xi8>
   Value add(Value a, Value b);
   Value sub(Value a, Value b);
   Value mul(Value a, Value b);

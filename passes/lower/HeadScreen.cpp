@@ -16,6 +16,7 @@
 // logit that is computed is the same to the bit; which ones are does not depend
 // on the threads. Bounds are found by every thread on its own, outside of
 // items, where a thread that is late may find nonsense: it then gets no items.
+// Phases 2 and 3 are for eight tokens at a time.
 //
 // Scores of phase 1 wait in the caller's row of logits for phase 3. Best scores
 // are kept as integers of the same order.
@@ -42,6 +43,9 @@ static constexpr int64_t kUnit = 16;  ///< Rows that share a best score.
 static constexpr int64_t kBlock = 64; ///< Rows of a block of the sketch.
 /// A piece of phase 2 or 3: small, because candidates lie close together.
 static constexpr int64_t kCandidateBlocks = 16;
+/// So many tokens look for candidates together: a row that is one of several
+/// tokens' is read once, and many rows lie closer together than few.
+static constexpr int64_t kTogether = 8;
 /// Candidates are fetched so many rows ahead, into the second level of cache:
 /// the first has too few places to wait in for a row of kilobytes.
 static constexpr int64_t kRowsAhead = 2;
@@ -58,14 +62,16 @@ private:
   /// Units that only fill up a vector are never the best.
   void clearPadding();
   Value field(Value bytes, int64_t group);
-  void scoreUnits(Value r, Value bound);
+  void scoreUnits(Value r, Value bound, Value lo, Value hi);
   /// What a candidate of phase 3 reaches, 16 times each.
   struct Limits {
     Value margin;       ///< z standard deviations for an error of 1.
     Value score, logit; ///< Keys: one of the two.
   };
   Value candidatesOf(Value block, Value r, const Limits &limits);
-  void scoreCandidates(Value r, Value bound, Value limit);
+  void scoreCandidates(Value token, Value count, Value lo, Value hi);
+  /// Phases 2 and 3 of `count` tokens from `token` on.
+  void rescore(Value token, Value count);
   Value margin(Value r);
 
   /// The integers of the order of floats: x < y iff key(x) < key(y).
@@ -89,7 +95,10 @@ private:
   int64_t prefetchBytes = 0;
   RowDots exact;
   Value tokens, logits, keys, sketch, sketchScales, inputWords, inputBytes,
-      tokenScale, planeSum, list;
+      tokenScale, planeSum;
+  /// Of the tokens that look for candidates: [token] the limits, and [token]
+  /// [block] which of a block's rows; the rows that are any token's.
+  Value margins, bounds, limits, masks, list;
 };
 } // namespace
 
@@ -120,6 +129,10 @@ HeadScreen::HeadScreen(Emitter &e, MatmulOp op, int64_t tokenTile)
   tokenScale = e.buffer(op.getScale());
   planeSum = e.buffer(op.getSum());
   keys = e.scratch(op, {ShapedType::kDynamic, 2, paddedUnits}, b.getI32Type());
+  margins = e.stack({kTogether}, b.getF32Type());
+  bounds = e.stack({kTogether}, b.getI32Type());
+  limits = e.stack({kTogether}, b.getI32Type());
+  masks = e.stack({kTogether, kCandidateBlocks}, b.getI64Type());
   list = e.stack({kCandidateBlocks * kBlock}, b.getI32Type());
 }
 
@@ -200,16 +213,11 @@ Value HeadScreen::eachLane(Value bits, Value init,
 /// The field of row group `group`, in place where its sums stay small enough
 /// for every instruction set (DotU8I8Op's bound).
 Value HeadScreen::field(Value bytes, int64_t group) {
-  auto type = cast<VectorType>(bytes.getType());
-  auto splat = [&](int value) -> Value {
-    return arith::ConstantOp::create(
-        b, e.loc, DenseElementsAttr::get(type, static_cast<int8_t>(value)));
-  };
   if (group == 3) {
-    bytes = arith::ShRUIOp::create(b, e.loc, bytes, splat(2));
+    bytes = arith::ShRUIOp::create(b, e.loc, bytes, e.splatI8(2));
     group = 2;
   }
-  return arith::AndIOp::create(b, e.loc, bytes, splat(3 << (2 * group)));
+  return arith::AndIOp::create(b, e.loc, bytes, e.splatI8(3 << (2 * group)));
 }
 
 /// Codes c of 0..3 stand for (c - 3/2) step, and the high plane weighs 256:
@@ -299,7 +307,7 @@ void HeadScreen::clearPadding() {
 // 2. Exact logits of the likeliest rows
 //===----------------------------------------------------------------------===//
 
-void HeadScreen::scoreUnits(Value r, Value bound) {
+void HeadScreen::scoreUnits(Value r, Value bound, Value lo, Value hi) {
   Type i64 = b.getI64Type();
   Value wide = e.broadcast(bound, e.i32x16());
   Value none = e.f32(-std::numeric_limits<float>::infinity());
@@ -325,9 +333,7 @@ void HeadScreen::scoreUnits(Value r, Value bound) {
     e.store(found.getResult(0), keys, {r, e.index(1), unit});
   };
   constexpr int64_t unitsOfBlock = kBlock / kUnit;
-  e.phase(e.index(blocks), e.index(kCandidateBlocks), [&](Value lo, Value hi) {
-    e.loop(e.mulI(lo, unitsOfBlock), e.mulI(hi, unitsOfBlock), 1, scoreUnit);
-  });
+  e.loop(e.mulI(lo, unitsOfBlock), e.mulI(hi, unitsOfBlock), 1, scoreUnit);
 }
 
 //===----------------------------------------------------------------------===//
@@ -386,36 +392,82 @@ Value HeadScreen::candidatesOf(Value block, Value r, const Limits &limits) {
   return mask;
 }
 
-/// Rows lie far apart and each is too short for the machine's own prefetching,
-/// so they are written down first: then it is known which come next.
-void HeadScreen::scoreCandidates(Value r, Value bound, Value limit) {
-  Limits limits{e.broadcast(margin(r), e.f32x16()),
-                e.broadcast(bound, e.i32x16()), e.broadcast(limit, e.i32x16())};
-  auto scoreThose = [&](Value lo, Value hi) {
-    auto found = e.loop(
-        lo, hi, 1, {e.index(0)},
-        [&](Value block, ValueRange before) -> SmallVector<Value> {
-          Value first = e.mulI(block, kBlock);
-          return {eachLane(candidatesOf(block, r, limits), before[0],
-                           [&](Value lane, Value count) {
-                             Value row = arith::IndexCastOp::create(
-                                 b, e.loc, b.getI32Type(), e.add(first, lane));
-                             e.store(row, list, count);
-                             return e.addI(count, 1);
-                           })};
-        });
-    Value last = e.sub(found[0], e.index(1));
-    e.loop(e.index(0), found[0], 1, [&](Value i) {
-      Value next = e.toIndex(e.load(list, e.min(e.addI(i, kRowsAhead), last)));
-      for (int64_t line = 0; line < padded; line += 64)
-        e.prefetch(exact.getCodes(), {next, e.index(line)}, /*locality=*/2);
-      Value row = e.toIndex(e.load(list, i));
-      e.store(exact.products(e, row, 1, r, 1, 0)[0], logits, {r, row});
-    });
+/// Of blocks [lo, hi), at most kCandidateBlocks. Rows lie far apart and each is
+/// too short for the machine's own prefetching, so they are written down first:
+/// then it is known which come next.
+void HeadScreen::scoreCandidates(Value token, Value count, Value lo, Value hi) {
+  Type i64 = b.getI64Type();
+  auto wide = [&](Value array, Value i) {
+    Value value = e.load(array, i);
+    return e.broadcast(value,
+                       value.getType().isF32() ? e.f32x16() : e.i32x16());
   };
-  e.phase(e.index(blocks), e.index(kCandidateBlocks), [&](Value lo, Value hi) {
+  Value none = arith::ConstantIntOp::create(b, e.loc, 0, 64);
+  auto found = e.loop(
+      lo, hi, 1, {e.index(0)},
+      [&](Value block, ValueRange before) -> SmallVector<Value> {
+        Value place = e.sub(block, lo);
+        auto any =
+            e.loop(e.index(0), count, 1, {none},
+                   [&](Value i, ValueRange others) -> SmallVector<Value> {
+                     Value mask = candidatesOf(
+                         block, e.add(token, i),
+                         {wide(margins, i), wide(bounds, i), wide(limits, i)});
+                     e.store(mask, masks, {i, place});
+                     return {arith::OrIOp::create(b, e.loc, others[0], mask)};
+                   });
+        Value first = e.mulI(block, kBlock);
+        return {eachLane(any[0], before[0], [&](Value lane, Value rows) {
+          Value row = arith::IndexCastOp::create(b, e.loc, b.getI32Type(),
+                                                 e.add(first, lane));
+          e.store(row, list, rows);
+          return e.addI(rows, 1);
+        })};
+      });
+  Value last = e.sub(found[0], e.index(1));
+  e.loop(e.index(0), found[0], 1, [&](Value i) {
+    Value next = e.toIndex(e.load(list, e.min(e.addI(i, kRowsAhead), last)));
+    for (int64_t line = 0; line < padded; line += 64)
+      e.prefetch(exact.getCodes(), {next, e.index(line)}, /*locality=*/2);
+    Value row = e.toIndex(e.load(list, i));
+    Value place = e.sub(e.divI(row, kBlock), lo);
+    Value lane = arith::IndexCastOp::create(b, e.loc, i64, e.remI(row, kBlock));
+    e.loop(e.index(0), count, 1, [&](Value t) {
+      Value wanted = arith::TruncIOp::create(
+          b, e.loc, b.getI1Type(),
+          arith::ShRUIOp::create(b, e.loc, e.load(masks, {t, place}), lane));
+      e.onlyIf(wanted, [&] {
+        Value r = e.add(token, t);
+        e.store(exact.products(e, row, 1, r, 1, 0)[0], logits, {r, row});
+      });
+    });
+  });
+}
+
+/// What the phases go by is found by every thread for itself, outside of items.
+void HeadScreen::rescore(Value token, Value count) {
+  Value topK =
+      arith::IndexCastOp::create(b, e.loc, b.getI32Type(), e.get(Env::TopK));
+  // Some of the rows that the sketch likes best are not that good: the k-th
+  // best of 8 k is nearly the k-th best of all.
+  Value likely = arith::ShLIOp::create(b, e.loc, topK, e.i32(3));
+  auto each = [&](function_ref<void(Value i, Value r)> body) {
+    e.loop(e.index(0), count, 1, [&](Value i) { body(i, e.add(token, i)); });
+  };
+  Value blockCount = e.index(blocks), grain = e.index(kCandidateBlocks);
+
+  each([&](Value i, Value r) { e.store(kthBest(r, 0, likely), bounds, i); });
+  e.phase(blockCount, grain, [&](Value lo, Value hi) {
+    each([&](Value i, Value r) { scoreUnits(r, e.load(bounds, i), lo, hi); });
+  });
+  each([&](Value i, Value r) {
+    e.store(kthBest(r, 1, topK), limits, i);
+    e.store(margin(r), margins, i);
+  });
+  e.phase(blockCount, grain, [&](Value lo, Value hi) {
     e.loop(lo, hi, kCandidateBlocks, [&](Value first) {
-      scoreThose(first, e.min(e.addI(first, kCandidateBlocks), hi));
+      scoreCandidates(token, count, first,
+                      e.min(e.addI(first, kCandidateBlocks), hi));
     });
   });
 }
@@ -425,12 +477,6 @@ void HeadScreen::scoreCandidates(Value r, Value bound, Value limit) {
 //===----------------------------------------------------------------------===//
 
 void HeadScreen::lower() {
-  Value topK =
-      arith::IndexCastOp::create(b, e.loc, b.getI32Type(), e.get(Env::TopK));
-  // Some of the rows that the sketch likes best are not that good: the k-th
-  // best of 8 k is nearly the k-th best of all.
-  Value likely = arith::ShLIOp::create(b, e.loc, topK, e.i32(3));
-
   e.weightPhase(blocks, blocks * blockBytes, tokens, [&](Value lo, Value hi) {
     e.loop(lo, hi, 1, [&](Value block) {
       Value rest = e.remI(tokens, tokenTile), tiled = e.sub(tokens, rest);
@@ -445,10 +491,8 @@ void HeadScreen::lower() {
                  [&] { clearPadding(); });
     });
   });
-  e.loop(e.index(0), tokens, 1,
-         [&](Value r) { scoreUnits(r, kthBest(r, 0, likely)); });
-  e.loop(e.index(0), tokens, 1, [&](Value r) {
-    scoreCandidates(r, kthBest(r, 0, likely), kthBest(r, 1, topK));
+  e.loop(e.index(0), tokens, kTogether, [&](Value token) {
+    rescore(token, e.min(e.sub(tokens, token), e.index(kTogether)));
   });
 }
 

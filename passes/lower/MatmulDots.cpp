@@ -31,12 +31,6 @@ void MatmulLowering::prefetchAhead(const Weight &w, Value block, Value step) {
     e.prefetch(w.codes, {block, ahead, e.index(line / perElement)});
 }
 
-static Value splatI8(Emitter &e, int value) {
-  auto type = VectorType::get(64, e.b.getI8Type());
-  return arith::ConstantOp::create(
-      e.b, e.loc, DenseElementsAttr::get(type, static_cast<int8_t>(value)));
-}
-
 SmallVector<std::pair<Value, int64_t>>
 MatmulLowering::loadStep(const Weight &w, Value block, Value step) {
   auto i8x64 = VectorType::get(64, e.b.getI8Type());
@@ -62,7 +56,7 @@ MatmulLowering::loadStep(const Weight &w, Value block, Value step) {
     for (int64_t g = 0; g < info.groups; ++g) {
       int mask = ((1 << info.fieldBits) - 1) << (g * info.fieldBits);
       Value operand = info.fieldBits ? arith::AndIOp::create(e.b, e.loc, bytes,
-                                                             splatI8(e, mask))
+                                                             e.splatI8(mask))
                                            .getResult()
                                      : bytesAt(g * 64);
       operands.push_back({operand, info.largest(g)});
@@ -107,7 +101,7 @@ SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
               addTo((i * planes + p) * groups + g, fields[g].first, columns,
                     fields[g].second);
             if (columnSums)
-              addTo(dots + i * planes + p, splatI8(e, 1), columns, 1);
+              addTo(dots + i * planes + p, e.splatI8(1), columns, 1);
           }
       }
     }
