@@ -33,6 +33,8 @@ public:
                     const std::vector<int32_t> &endTokens) = 0;
   /// `id` was chosen.
   virtual void accept(int32_t id) = 0;
+  /// The text so far may be all of it.
+  virtual bool isComplete() const = 0;
 };
 
 struct EngineOptions {

@@ -68,7 +68,10 @@ bool Generation::take() {
   if (answering == 0)
     answering = now();
   if (chosen < 0) {
-    finish(Finish::Stop);
+    if (request.constraint->isComplete())
+      finish(Finish::Stop);
+    else
+      end(Finish::Error, "no token of the model fits the constraint here");
     return false;
   }
   // Only with logits that are no numbers.

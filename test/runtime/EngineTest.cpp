@@ -2,9 +2,13 @@
 // cut into chunks or computed again, a request gets what it gets alone.
 #include "runtime/server/Engine.h"
 #include "FakeModel.h"
+#include "runtime/server/JsonConstraint.h"
+#include <atomic>
+#include <cctype>
 #include <condition_variable>
 #include <gtest/gtest.h>
 #include <mutex>
+#include <random>
 #include <thread>
 
 using namespace bitnet;
@@ -116,8 +120,10 @@ TEST_F(EngineTest, TellsTheStory) {
 
 TEST_F(EngineTest, NobodyMattersToAnother) {
   // Prompts of all lengths, some with common beginnings, some the same.
-  std::vector<Request> requests;
-  for (uint32_t i = 0; i < 40; ++i) {
+  const auto tokens =
+      std::make_shared<TokenTable>(*tokenizer, program_model.vocab_size);
+  const auto object = JsonSchema::anyObject();
+  auto makeRequest = [&](uint32_t i) {
     auto prompt = somePrompt(1 + i * 7 % 60, static_cast<int32_t>(i % 3));
     Request request = noisy(prompt, i % 5);
     request.maxTokens = 1 + i * 11 % 40;
@@ -131,11 +137,15 @@ TEST_F(EngineTest, NobodyMattersToAnother) {
       request.sampling.frequencyPenalty = 3;
     if (i % 9 == 4)
       request.logitBias = {{7, 15}, {8, -100}};
-    requests.push_back(request);
-  }
+    if (i % 8 == 6)
+      request.constraint = std::make_shared<JsonConstraint>(object, tokens);
+    return request;
+  };
+  constexpr uint32_t kRequests = 40;
   std::vector<Event> alone;
-  for (const Request &request : requests)
-    alone.push_back(runAlone(*make({.threads = 1, .parallel = 1}), request));
+  for (uint32_t i = 0; i < kRequests; ++i)
+    alone.push_back(
+        runAlone(*make({.threads = 1, .parallel = 1}), makeRequest(i)));
   struct Case {
     unsigned threads;
     uint32_t parallel, pages, chunk;
@@ -147,9 +157,9 @@ TEST_F(EngineTest, NobodyMattersToAnother) {
                         .kvBytes = c.pages * program_model.kv_page_bytes,
                         .chunkTokens = c.chunk});
     std::vector<std::shared_ptr<Collector>> collectors;
-    for (const Request &request : requests)
-      collectors.push_back(start(*engine, request));
-    for (size_t i = 0; i < requests.size(); ++i) {
+    for (uint32_t i = 0; i < kRequests; ++i)
+      collectors.push_back(start(*engine, makeRequest(i)));
+    for (size_t i = 0; i < kRequests; ++i) {
       const Event event = collectors[i]->wait();
       EXPECT_EQ(event.tokens, alone[i].tokens) << i;
       EXPECT_EQ(event.text, alone[i].text) << i;
@@ -164,7 +174,7 @@ TEST_F(EngineTest, NobodyMattersToAnother) {
       }
     }
     const EngineStatistics numbers = engine->statistics();
-    EXPECT_EQ(numbers.finished, requests.size());
+    EXPECT_EQ(numbers.finished, kRequests);
     EXPECT_GT(numbers.cachedTokens, 0u);
     EXPECT_EQ(numbers.preemptions > 0, c.pages > 0);
     if (c.pages) {
@@ -251,8 +261,37 @@ TEST_F(EngineTest, RefusesWhatCannotBe) {
   EXPECT_EQ(make({.kvBytes = 10 * 64})->contextLength(), 40u);
 }
 
+TEST_F(EngineTest, ConstraintsShapeTheText) {
+  auto engine = make({});
+  const auto tokens =
+      std::make_shared<TokenTable>(*tokenizer, program_model.vocab_size);
+  std::string error;
+  const auto schema = JsonSchema::compile(
+      R"({"properties": {"a": {"enum": ["Once", 5]}}, "required": ["a"],
+          "additionalProperties": false})",
+      &error);
+  ASSERT_TRUE(schema) << error;
+  for (uint64_t seed : {1, 2, 3, 4}) {
+    Request request = noisy({beginToken}, seed);
+    request.constraint = std::make_shared<JsonConstraint>(schema, tokens);
+    const Event event = runAlone(*engine, request);
+    EXPECT_EQ(event.finish, Finish::Stop);
+    std::string text = event.text;
+    std::erase_if(text, [](char c) { return std::isspace(c); });
+    EXPECT_TRUE(text == R"({"a":"Once"})" || text == R"({"a":5})") << text;
+  }
+  // Without a token for what has to come, the request fails, not the schema.
+  Request request = noisy({beginToken}, 1);
+  request.constraint = std::make_shared<JsonConstraint>(
+      schema, std::make_shared<TokenTable>(*tokenizer, 20));
+  const Event event = runAlone(*engine, request);
+  EXPECT_EQ(event.finish, Finish::Error);
+  EXPECT_EQ(event.error, "no token of the model fits the constraint here");
+  EXPECT_EQ(engine->statistics().failed, 1u);
+}
+
 TEST_F(EngineTest, TheQueueIsBounded) {
-  setenv("FAKE_DELAY_US", "2000", 1);
+  stepDelay = 2000;
   auto engine = make({.parallel = 2, .maxQueued = 3});
   std::vector<std::shared_ptr<Collector>> collectors;
   for (int i = 0; i < 5; ++i)
@@ -261,13 +300,13 @@ TEST_F(EngineTest, TheQueueIsBounded) {
             Admission::QueueFull);
   EXPECT_EQ(engine->statistics().refused, 1u);
   collectors[0]->wait();
-  unsetenv("FAKE_DELAY_US");
+  stepDelay = 0;
   for (auto &collector : collectors)
     EXPECT_EQ(collector->wait().text, story);
 }
 
 TEST_F(EngineTest, CancelEndsWaitingAndRunningRequests) {
-  setenv("FAKE_DELAY_US", "2000", 1);
+  stepDelay = 2000;
   auto engine = make({.parallel = 1});
   uint64_t runs, waits, stays;
   auto running = start(*engine, greedy({beginToken}), &runs);
@@ -282,13 +321,13 @@ TEST_F(EngineTest, CancelEndsWaitingAndRunningRequests) {
   EXPECT_LT(event.tokens.size(), 20u);
   engine->cancel(runs);
   engine->cancel(12345);
-  unsetenv("FAKE_DELAY_US");
+  stepDelay = 0;
   EXPECT_EQ(staying->wait().text, story);
   EXPECT_EQ(engine->statistics().cancelled, 2u);
 }
 
 TEST_F(EngineTest, DrainWaitsAndTheDestructorDoesNot) {
-  setenv("FAKE_DELAY_US", "1000", 1);
+  stepDelay = 1000;
   auto engine = make({.parallel = 2});
   auto slow = start(*engine, greedy({beginToken}));
   EXPECT_FALSE(engine->drain(0.001));
@@ -302,7 +341,75 @@ TEST_F(EngineTest, DrainWaitsAndTheDestructorDoesNot) {
   for (int i = 0; i < 5; ++i)
     collectors.push_back(start(*engine, greedy({beginToken})));
   engine.reset();
-  unsetenv("FAKE_DELAY_US");
+  stepDelay = 0;
   for (auto &collector : collectors)
     EXPECT_EQ(collector->wait().finish, Finish::Cancelled);
+}
+
+// Many clients at once that stay, leave early or ask for what cannot be, with
+// too few pages for all of them. For the sanitizers above all.
+TEST_F(EngineTest, Stress) {
+  auto engine = make({.threads = 3,
+                      .parallel = 12,
+                      .kvBytes = 60 * program_model.kv_page_bytes,
+                      .maxQueued = 6});
+  const auto tokens =
+      std::make_shared<TokenTable>(*tokenizer, program_model.vocab_size);
+  const auto object = JsonSchema::anyObject();
+  std::vector<std::vector<int32_t>> expected(8);
+  auto makeRequest = [&](uint32_t kind) {
+    Request request = noisy(somePrompt(5 + kind * 9, kind % 2), kind);
+    request.maxTokens = 20;
+    if (kind % 4 == 3)
+      request.topLogprobs = 2;
+    return request;
+  };
+  for (uint32_t kind = 0; kind < expected.size(); ++kind)
+    expected[kind] = runAlone(*engine, makeRequest(kind)).tokens;
+
+  std::atomic<unsigned> complete{0}, refused{0};
+  auto client = [&](uint32_t number) {
+    std::minstd_rand random(number + 1);
+    for (int round = 0; round < 60; ++round) {
+      const auto kind = static_cast<uint32_t>(random() % expected.size());
+      Request request = makeRequest(kind);
+      const bool isConstrained = random() % 8 == 0;
+      if (isConstrained)
+        request.constraint = std::make_shared<JsonConstraint>(object, tokens);
+      auto collector = std::make_shared<Collector>();
+      uint64_t id = 0;
+      const Admission admission = engine->submit(request, collector, &id);
+      if (admission == Admission::QueueFull) {
+        ++refused;
+        std::this_thread::yield();
+        continue;
+      }
+      ASSERT_EQ(admission, Admission::Accepted);
+      if (random() % 3 == 0) {
+        collector->waitForTokens(random() % 20);
+        engine->cancel(id);
+      }
+      const Event event = collector->wait();
+      if (event.finish == Finish::Cancelled || isConstrained)
+        continue;
+      EXPECT_EQ(event.finish, Finish::Length);
+      EXPECT_EQ(event.tokens, expected[kind]);
+      ++complete;
+      engine->statistics();
+    }
+  };
+  std::vector<std::thread> clients;
+  for (uint32_t i = 0; i < 24; ++i)
+    clients.emplace_back(client, i);
+  for (std::thread &thread : clients)
+    thread.join();
+  EXPECT_TRUE(engine->drain(10));
+  const EngineStatistics numbers = engine->statistics();
+  EXPECT_GT(complete, 100u);
+  EXPECT_EQ(numbers.refused, refused);
+  EXPECT_EQ(numbers.requests,
+            numbers.finished + numbers.cancelled + numbers.failed);
+  EXPECT_EQ(numbers.running + numbers.waiting, 0u);
+  EXPECT_EQ(numbers.pagesInUse, 0u);
+  EXPECT_GT(numbers.preemptions, 0u);
 }

@@ -74,6 +74,8 @@ static void fakeStep(const bitnet_model *model, const bitnet_context *context,
     expect(context->weights[1] == 2);
     if (const char *delay = getenv("FAKE_DELAY_US"))
       usleep(static_cast<useconds_t>(atoi(delay)));
+    if (const unsigned delay = bitnet::test::stepDelay)
+      usleep(delay);
   }
   auto forEach = [&](uint32_t items, auto &&work) {
     uint64_t range = uint64_t{items} << 32;

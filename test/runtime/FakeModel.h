@@ -11,6 +11,7 @@
 #define BITNET_TEST_RUNTIME_FAKEMODEL_H
 
 #include "runtime/abi/bitnet_abi.h"
+#include <atomic>
 #include <string_view>
 
 extern "C" const bitnet_model program_model;
@@ -20,6 +21,10 @@ namespace bitnet::test {
 inline constexpr int32_t beginToken = 0, endToken = 1, firstByteToken = 2;
 inline constexpr std::string_view story =
     "Once upon a time there was a small caf\xC3\xA9 \xE2\x98\x95.\nThe end.";
+
+/// Makes every step take this many microseconds longer, as the environment
+/// variable FAKE_DELAY_US does for programs.
+inline std::atomic<unsigned> stepDelay{0};
 
 /// Breaches of the contract since the start of the process.
 unsigned contractErrors();
