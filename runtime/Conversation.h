@@ -9,10 +9,9 @@
 #ifndef BITNET_RUNTIME_CONVERSATION_H
 #define BITNET_RUNTIME_CONVERSATION_H
 
+#include "runtime/ChatPrompt.h"
 #include "runtime/Sampler.h"
 #include "runtime/Session.h"
-#include "runtime/TemplateRenderer.h"
-#include "runtime/Tokenizer.h"
 #include <functional>
 
 namespace bitnet {
@@ -45,16 +44,13 @@ public:
 
   /// Tokens that end an answer: those of the model, and what the template
   /// writes after one.
-  const std::vector<int32_t> &stopTokens() const { return stops; }
+  const std::vector<int32_t> &stopTokens() const {
+    return prompts->stopTokens();
+  }
 
 private:
   Conversation(Session &session, Tokenizer &tokenizer)
       : session(session), tokenizer(tokenizer) {}
-  bool renderPrompt(const chat::Value &turns, bool forAnswer, std::string &text,
-                    std::string *error) const;
-  bool encode(const std::string &prompt, std::vector<int32_t> &ids,
-              std::string *error);
-  void findTurnEnd();
   bool generate(const SamplerOptions &sampling, uint64_t maxTokens,
                 const std::function<bool(std::string_view)> &show,
                 std::string &reply, TurnStatistics &statistics,
@@ -62,9 +58,8 @@ private:
 
   Session &session;
   Tokenizer &tokenizer;
-  std::unique_ptr<ChatTemplate> chatTemplate;
+  std::unique_ptr<ChatPrompt> prompts;
   std::vector<chat::Value> messages;
-  std::vector<int32_t> stops;
   std::vector<int32_t> cached; ///< Tokens in the KV cache.
   int32_t sequence = -1;
   uint32_t lookup = 0;
