@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <unordered_map>
 
 namespace bitnet::chat {
 
@@ -33,7 +34,7 @@ public:
   bool start_object(size_t) override { return begin(Value::dict()); }
   bool start_array(size_t) override { return begin(Value::list({})); }
   bool key(string_t &text) override {
-    keys.back() = std::move(text);
+    open.back().key = std::move(text);
     return true;
   }
   bool end_object() override { return end(); }
@@ -48,38 +49,58 @@ public:
   std::string error;
 
 private:
+  /// An object that is being read. Values search their keys one by one, which
+  /// for an object of many keys from a stranger would take for ever.
+  struct Open {
+    Value value;
+    std::string key;
+    std::unordered_map<std::string, size_t> places;
+  };
+
   bool begin(Value value) {
     if (open.size() >= kMaxValueDepth / 2) {
       error = "the JSON is nested too deeply";
       return false;
     }
-    open.push_back(std::move(value));
-    keys.emplace_back();
+    open.push_back({std::move(value), {}, {}});
     return true;
   }
   bool end() {
-    Value value = std::move(open.back());
+    Value value = std::move(open.back().value);
     open.pop_back();
-    keys.pop_back();
     return add(std::move(value));
   }
   bool add(Value value) {
+    if (++values > kMaxJsonValues) {
+      error = "the JSON has more than " + std::to_string(kMaxJsonValues) +
+              " values";
+      return false;
+    }
     if (open.empty()) {
       result = std::move(value);
       return true;
     }
-    Object &parent = open.back().object();
-    if (open.back().is(Value::Dict)) {
-      open.back().set(Value::string(keys.back()), std::move(value));
-    } else {
-      holds(parent, value);
+    Open &last = open.back();
+    Object &parent = last.value.object();
+    holds(parent, value);
+    if (!last.value.is(Value::Dict)) {
       parent.items.push_back(std::move(value));
+      return true;
     }
+    auto [place, isNew] = last.places.try_emplace(last.key, last.places.size());
+    if (!isNew) {
+      parent.values[place->second] = std::move(value);
+      return true;
+    }
+    Value key = Value::string(std::move(last.key));
+    holds(parent, key);
+    parent.items.push_back(std::move(key));
+    parent.values.push_back(std::move(value));
     return true;
   }
 
-  std::vector<Value> open;
-  std::vector<std::string> keys;
+  std::vector<Open> open;
+  uint64_t values = 0;
 };
 
 class Writer {

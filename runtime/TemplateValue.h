@@ -126,6 +126,8 @@ struct JsonStyle {
 /// Python's json.dumps; false if the value has no JSON form.
 bool toJson(const Value &value, const JsonStyle &style, std::string &out,
             std::string *error);
+/// More values are an error of fromJson: each takes far more memory than text.
+inline constexpr uint64_t kMaxJsonValues = 1'000'000;
 /// Python's json.loads; false with one sentence in `error`.
 bool fromJson(std::string_view text, Value &value, std::string *error);
 
