@@ -24,6 +24,8 @@ struct CommandRow {
 static constexpr CommandRow commands[] = {
     {"run", runCommand, "write the continuation of a prompt"},
     {"chat", chatCommand, "hold a conversation"},
+    {"serve", serveCommand,
+     "answer requests over HTTP, as OpenAI's servers do"},
     {"bench", benchCommand, "measure load time, prefill and decode speed"},
     {"info", infoCommand, "say what this program holds"},
     {"tokenize", tokenizeCommand, "turn text into token ids and back"},

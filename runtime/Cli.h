@@ -35,7 +35,7 @@ using Arguments = std::vector<std::string>;
 using Command = int(const bitnet_model &model, const std::string &program,
                     const Arguments &arguments);
 Command runCommand, chatCommand, benchCommand, infoCommand, tokenizeCommand,
-    evalCommand;
+    evalCommand, serveCommand;
 
 /// Start-up and nothing else, for bench to measure from outside.
 int readyProbe(const bitnet_model &model, const Arguments &arguments);

@@ -38,11 +38,28 @@ foreach(arch IN LISTS BITNET_CROSS_ARCHITECTURES)
     continue()
   endif()
 
+  # Without OpenSSL the server has no TLS there, and says so when it is asked.
+  set(tls "")
+  foreach(name libssl.a libcrypto.a)
+    execute_process(COMMAND ${CMAKE_CXX_COMPILER} ${flag} -print-file-name=${name}
+                    OUTPUT_VARIABLE path OUTPUT_STRIP_TRAILING_WHITESPACE)
+    if(IS_ABSOLUTE "${path}")
+      list(APPEND tls ${path})
+    endif()
+  endforeach()
+  list(LENGTH tls tls_count)
+
   set(target bitnet_runtime_${arch})
   add_library(${target} OBJECT EXCLUDE_FROM_ALL Main.cpp ${BITNET_RUNTIME_SOURCES})
   bitnet_runtime_options(${target} ${flag})
   target_compile_definitions(${target} PRIVATE PCRE2_STATIC)
+  if(tls_count EQUAL 2)
+    target_compile_definitions(${target} PRIVATE BITNET_HAS_TLS)
+  else()
+    message(STATUS "Programs for ${arch} serve without TLS: no OpenSSL for it")
+    set(tls "")
+  endif()
   bitnet_add_bundle(${arch} ${GNU_LD_${arch}} ${arch}
     "${target};$<TARGET_OBJECTS:${target}>"
-    $<TARGET_OBJECTS:${target}> ${pcre2})
+    $<TARGET_OBJECTS:${target}> ${pcre2} ${tls})
 endforeach()

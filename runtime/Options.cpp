@@ -99,6 +99,48 @@ void Options::value(std::string names, float &target, std::string metavar,
       });
 }
 
+void Options::size(std::string names, uint64_t &target, std::string metavar,
+                   std::string help) {
+  add(std::move(names), std::move(metavar), std::move(help),
+      [&target](const std::string &text) -> std::string {
+        static constexpr std::string_view units = "KMG";
+        const size_t unit = text.empty() ? units.npos : units.find(text.back());
+        const bool hasUnit = unit != units.npos;
+        const unsigned shift =
+            hasUnit ? 10 * (static_cast<unsigned>(unit) + 1) : 0;
+        uint64_t number;
+        if (!parseWhole(text.substr(0, text.size() - hasUnit), number) ||
+            number > UINT64_MAX >> shift)
+          return "bytes such as 65536, 64K, 512M or 2G";
+        target = number << shift;
+        return "";
+      });
+}
+
+std::vector<std::string>
+Options::fromEnvironment(const std::string &prefix) const {
+  std::vector<std::string> arguments;
+  for (const Option &option : options)
+    for (const std::string &name : option.names) {
+      if (!name.starts_with("--") || name == "--help")
+        continue;
+      std::string variable = prefix;
+      for (char c : name.substr(1))
+        variable +=
+            c == '-'
+                ? '_'
+                : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+      const char *value = getenv(variable.c_str());
+      if (!value || !*value)
+        continue;
+      if (!option.metavar.empty())
+        arguments.push_back(name + "=" + value);
+      else if (std::string_view(value) != "0")
+        arguments.push_back(name);
+    }
+  return arguments;
+}
+
 const Options::Option *Options::find(std::string_view name) const {
   for (const Option &option : options)
     for (const std::string &known : option.names)

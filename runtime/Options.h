@@ -30,12 +30,19 @@ public:
              std::string help);
   void value(std::string names, float &target, std::string metavar,
              std::string help, float min, float max);
+  /// Bytes, with K, M or G for powers of 1024: "512M".
+  void size(std::string names, uint64_t &target, std::string metavar,
+            std::string help);
   void example(std::string text) { examples.push_back(std::move(text)); }
 
   /// Reads `arguments`; what is not an option goes to `positional`. "--" ends
   /// the options. False with one sentence in `error` at the first mistake.
   bool parse(const std::vector<std::string> &arguments,
              std::vector<std::string> &positional, std::string *error);
+
+  /// What the environment says, as arguments: PREFIX_MAX_BODY=1M becomes
+  /// --max-body=1M, and of flags any value but the empty one and 0 counts.
+  std::vector<std::string> fromEnvironment(const std::string &prefix) const;
 
   bool helpWanted() const { return help; }
   std::string helpText() const;

@@ -9,13 +9,13 @@ jobs=${BITNETC_JOBS:-2}
 build_packages="cmake ninja-build ccache git ca-certificates
   g++ libc6-dev clang-22 lld-22 liblld-22-dev llvm-22-dev llvm-22-tools
   libmlir-22-dev mlir-22-tools libpolly-22-dev zlib1g-dev libzstd-dev
-  nlohmann-json3-dev libpcre2-dev"
+  nlohmann-json3-dev libpcre2-dev libboost1.81-dev libssl-dev"
 test_packages="libgtest-dev libbenchmark-dev libeigen3-dev python3 python3-jinja2 python3-numpy
-  python3-sentencepiece qemu-user-static libclang-rt-22-dev clang-format-22"
+  python3-sentencepiece curl openssl chromium qemu-user-static libclang-rt-22-dev clang-format-22"
 
 # What programs for other architectures are built from (runtime/CrossBundle.cmake).
 cross_packages="binutils-aarch64-linux-gnu libstdc++-12-dev-arm64-cross
-  libpcre2-dev:arm64"
+  libpcre2-dev:arm64 libssl-dev:arm64"
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 

@@ -1,0 +1,57 @@
+//===- ToolCalls.h - Calls of functions in a model's text -------*- C++ -*-===//
+//
+// Models write calls as text; clients want them apart. Reads a text as it is
+// made and gives out what is no call at once:
+//
+//   Hermes (Qwen and others)  <tool_call>{"name": ..., "arguments": {...}}
+//                             </tool_call>, anywhere
+//   Llama 3.1                 {"name": ..., "parameters": {...}} as the whole
+//                             answer
+//
+// What does not have that form stays text.
+//
+//===----------------------------------------------------------------------===//
+#ifndef BITNET_RUNTIME_SERVER_TOOLCALLS_H
+#define BITNET_RUNTIME_SERVER_TOOLCALLS_H
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bitnet {
+class ChatPrompt;
+}
+
+namespace bitnet::server {
+
+enum class ToolForm { None, Hermes, Llama };
+
+/// The form that the model's template shows to the model.
+ToolForm toolFormOf(const ChatPrompt &prompts);
+
+struct ToolCall {
+  std::string name;
+  std::string arguments; ///< JSON text, as OpenAI has it.
+};
+
+class ToolCallReader {
+public:
+  explicit ToolCallReader(ToolForm form) : form(form) {}
+
+  /// The text that is certainly no call, and the calls that ended.
+  std::string push(std::string_view text, std::vector<ToolCall> &calls);
+  /// What is held back still.
+  std::string finish(std::vector<ToolCall> &calls);
+
+private:
+  std::string takeHermes(bool atEnd, std::vector<ToolCall> &calls);
+
+  ToolForm form;
+  std::string held;
+  bool hasText = false; ///< Something that is no white space was given out.
+  bool afterCall = false;
+};
+
+} // namespace bitnet::server
+
+#endif // BITNET_RUNTIME_SERVER_TOOLCALLS_H
