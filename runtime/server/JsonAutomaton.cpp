@@ -1,136 +1,12 @@
 //===- JsonAutomaton.cpp - Follows a JSON text byte by byte ---------------===//
 
 #include "runtime/server/JsonAutomaton.h"
+#include "runtime/server/JsonLexical.h"
 #include <algorithm>
-#include <cstdlib>
 
 namespace bitnet::server {
 
-//===----------------------------------------------------------------------===//
-// Characters
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// Phases of UTF-8 within a text: which bytes may follow, and what then.
-/// 0: between characters.
-struct Utf8Phase {
-  uint8_t low, high, then;
-};
-constexpr Utf8Phase utf8Phases[] = {
-    {0, 0, 0},       // Between characters.
-    {0x80, 0xBF, 0}, // One byte more.
-    {0x80, 0xBF, 1}, {0x80, 0xBF, 2},
-    {0xA0, 0xBF, 1}, // After E0: nothing in a longer form than needed.
-    {0x80, 0x9F, 1}, // After ED: no surrogates.
-    {0x90, 0xBF, 2}, // After F0
-    {0x80, 0x8F, 2}, // After F4: up to U+10FFFF.
-};
-/// Phases of an escape, after those of UTF-8.
-enum : uint8_t {
-  AfterBackslash = 8,
-  Hex1,
-  Hex2,
-  Hex2BelowSurrogates,
-  Hex3,
-  Hex4
-};
-constexpr int kBroken = -1;
-
-int nextUtf8(int phase, uint8_t byte) {
-  if (phase > 0) {
-    const Utf8Phase &p = utf8Phases[phase];
-    return byte >= p.low && byte <= p.high ? p.then : kBroken;
-  }
-  if (byte < 0x80)
-    return 0;
-  if (byte < 0xC2 || byte > 0xF4)
-    return kBroken;
-  switch (byte) {
-  case 0xE0:
-    return 4;
-  case 0xED:
-    return 5;
-  case 0xF0:
-    return 6;
-  case 0xF4:
-    return 7;
-  default:
-    return byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3;
-  }
-}
-
-bool isDigit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
-bool isHex(uint8_t byte) {
-  return isDigit(byte) || (byte >= 'a' && byte <= 'f') ||
-         (byte >= 'A' && byte <= 'F');
-}
-
-/// White space between values: a space, or a line end and indentation. More
-/// would let a model go on for ever without saying anything.
-int nextSpace(int seen, uint8_t byte) {
-  constexpr int kMost = 34;
-  if (seen == 0 && byte == ' ')
-    return 1;
-  if (seen == 0 && byte == '\n')
-    return 2;
-  if (seen >= 2 && seen < kMost && (byte == ' ' || byte == '\t'))
-    return seen + 1;
-  return kBroken;
-}
-
-//===----------------------------------------------------------------------===//
-// Numbers
-//===----------------------------------------------------------------------===//
-
-/// Phases of a number.
-enum : uint8_t { Sign, Zero, Whole, Point, Fraction, E, ESign, Exponent };
-/// Digits that may be written: what a double tells apart.
-constexpr int kMostDigits = 17, kMostExponentDigits = 2;
-
-/// The value that readers of the text will get.
-double readDecimal(bool negative, int64_t digits, int fraction) {
-  std::string text = std::to_string(digits);
-  if (fraction) {
-    if (static_cast<int>(text.size()) <= fraction)
-      text.insert(0, static_cast<size_t>(fraction) + 1 - text.size(), '0');
-    text.insert(text.size() - static_cast<size_t>(fraction), ".");
-  }
-  return strtod((negative ? "-" + text : text).c_str(), nullptr);
-}
-
-bool overlaps(const JsonSchema::Node &node, double low, double high) {
-  return (low < node.maximum ||
-          (low == node.maximum && !node.maximumExcluded)) &&
-         (high > node.minimum ||
-          (high == node.minimum && !node.minimumExcluded));
-}
-
-/// Whether digits can follow so that the number is within its bounds. `whole`:
-/// also digits before the point.
-bool canReach(const JsonSchema::Node &node, bool negative, int64_t digits,
-              int used, int fraction, bool whole) {
-  int64_t scale = 1;
-  for (int more = 0; used + more <= kMostDigits; ++more, scale *= 10) {
-    // With `more` digits before the point, and as many nines after it as fit.
-    int64_t least = digits * scale, most = digits * scale + (scale - 1);
-    int places = fraction;
-    if (!node.integer)
-      for (int rest = kMostDigits - used - more; rest > 0; --rest) {
-        most = most * 10 + 9;
-        ++places;
-      }
-    double low = readDecimal(negative, least, fraction),
-           high = readDecimal(negative, most, places);
-    if (negative)
-      std::swap(low, high);
-    if (overlaps(node, low, high))
-      return true;
-    if (!whole)
-      return false;
-  }
-  return false;
-}
-} // namespace
+using namespace json_lexical;
 
 //===----------------------------------------------------------------------===//
 // Stacks and states
@@ -280,55 +156,23 @@ void JsonAutomaton::stepLiteral(Frame f, int32_t below, uint8_t byte) {
 /// a: characters so far, as far as their number matters.
 void JsonAutomaton::stepString(Frame f, int32_t below, uint8_t byte) {
   const JsonSchema::Node &node = schema->node(f.node);
-  auto go = [&](int phase) {
-    f.phase = static_cast<uint8_t>(phase);
-    emit(f, below);
-  };
-  switch (f.phase) {
-  case AfterBackslash:
-    if (byte == 'u')
-      go(Hex1);
-    else if (byte != 0 &&
-             std::string_view("\"\\/bfnrt").find(static_cast<char>(byte)) !=
-                 std::string::npos)
-      go(0);
+  const auto count = static_cast<uint32_t>(f.a);
+  if (f.phase == 0 && byte == '"') {
+    if (count >= node.minLength)
+      found.push_back(below);
     return;
-  case Hex1:
-    if (isHex(byte))
-      go((byte | 0x20) == 'd' ? Hex2BelowSurrogates : Hex2);
-    return;
-  case Hex2BelowSurrogates:
-    if (byte >= '0' && byte <= '7')
-      go(Hex3);
-    return;
-  case Hex2:
-  case Hex3:
-  case Hex4:
-    if (isHex(byte))
-      go(f.phase == Hex2 ? Hex3 : f.phase == Hex3 ? Hex4 : 0);
-    return;
-  default:
-    break;
   }
-  if (f.phase == 0) {
-    if (byte == '"') {
-      if (static_cast<uint32_t>(f.a) >= node.minLength)
-        found.push_back(below);
+  if (f.phase == 0) { // A character begins.
+    if (count >= node.maxLength)
       return;
-    }
-    if (byte < 0x20)
-      return;
-    // A character begins.
-    const bool unbounded = node.maxLength == JsonSchema::unlimited;
-    if (!unbounded && static_cast<uint32_t>(f.a) >= node.maxLength)
-      return;
-    if (!unbounded || static_cast<uint32_t>(f.a) < node.minLength)
+    if (node.maxLength != JsonSchema::unlimited || count < node.minLength)
       ++f.a;
-    if (byte == '\\')
-      return go(AfterBackslash);
   }
-  if (const int phase = nextUtf8(f.phase, byte); phase != kBroken)
-    go(phase);
+  const int phase = nextInString(f.phase, byte);
+  if (phase == kBroken)
+    return;
+  f.phase = static_cast<uint8_t>(phase);
+  emit(f, below);
 }
 
 /// a: digits before the point, b: behind it, c: of the exponent; small: 1 if
