@@ -295,6 +295,8 @@ Error Compilation::writeProgram() {
   progress.begin("linking");
   if (Error error = linkStatic({object->path(), *runtime}, program->path()))
     return error;
+  if (Error error = stripSymbols(program->path()))
+    return error;
   if (Error error =
           appendWeights(program->path(), weights->path(), prefix + "_model",
                         offsetof(bitnet_model, weights_begin)))

@@ -30,6 +30,10 @@ llvm::Expected<std::string> findRuntime(llvm::StringRef arch,
 llvm::Error linkStatic(llvm::ArrayRef<std::string> inputs,
                        llvm::StringRef program);
 
+/// Removes the symbols of ELF executable `program` in place but those that end
+/// in _model or _step. Takes memory of twice the program.
+llvm::Error stripSymbols(llvm::StringRef program);
+
 /// Appends the bytes of file `weights` to the ELF executable `program` as one
 /// read-only PT_LOAD segment at virtual address 0x1'0000'0000, 2 MiB-aligned in
 /// file and memory, and stores its begin and end addresses in the two u64 that

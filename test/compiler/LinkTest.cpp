@@ -124,6 +124,23 @@ TEST_F(Link, AppendsWeights) {
   }
 }
 
+TEST_F(Link, StripsAllButTheModel) {
+  std::string program = link();
+  const auto before = fs::file_size(program);
+  EXPECT_EQ(toString(stripSymbols(program)), "");
+  EXPECT_LT(fs::file_size(program), before);
+  std::ifstream in(program, std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(in), {});
+  EXPECT_NE(bytes.find("program_model"), std::string::npos);
+  EXPECT_EQ(bytes.find("_start"), std::string::npos);
+  EXPECT_EQ(append(program, 4096), "");
+  EXPECT_EQ(run(program), 0);
+  expectParts(messageOf(stripSymbols(dir.file("none"))),
+              {"none", "No such file"});
+  expectParts(messageOf(stripSymbols(dir.write("bad", std::string("bad")))),
+              {"bad"});
+}
+
 TEST_F(Link, WritesSoundElf) {
   std::string program = link();
   EXPECT_EQ(append(program, 1000), "");
