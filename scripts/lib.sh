@@ -53,20 +53,26 @@ cross() {
     say "no packages for cross compiling: programs for Arm are not tested"
 }
 
-# references: npm's packages that test/reference compares with, into
-# build-reference. Without npm or network the tests that need them are skipped.
-references() {
-  local from=$repo/test/reference to=$repo/build-reference
+# npm_packages FROM TO: those of FROM/package-lock.json into TO/node_modules.
+npm_packages() {
+  local from=$repo/$1 to=$repo/$2
   cmp -s "$from/package-lock.json" "$to/installed.json" && return
   command -v npm >/dev/null || install nodejs npm || true
-  say "installing other tokenizers and templates to compare with (npm)"
+  say "installing npm packages of $1"
   mkdir -p "$to"
   cp "$from/package.json" "$from/package-lock.json" "$to"
   if (cd "$to" && npm ci --ignore-scripts --no-audit --no-fund --silent); then
     cp "$from/package-lock.json" "$to/installed.json"
   else
-    say "npm could not install them: comparisons with them are skipped"
+    say "npm could not install them: tests that need them are skipped"
   fi
+}
+
+# references: what test/reference compares with and test/serve asks the server
+# with. Without npm or network the tests that need them are skipped.
+references() {
+  npm_packages test/reference build-reference
+  npm_packages test/serve build-serve
 }
 
 # build PRESET TESTS [TARGET...]: TESTS is ON or OFF

@@ -67,7 +67,8 @@ Answer::Answer(Service &service, std::shared_ptr<Exchange> exchange,
            static_cast<int64_t>(time(nullptr))},
       began(seconds()) {}
 
-void Answer::start(std::vector<std::vector<int32_t>> prompts) {
+void Answer::start(std::vector<std::vector<int32_t>> prompts,
+                   std::shared_ptr<const JsonSchema> schema) {
   const ToolForm form =
       parsed.tools.is(chat::Value::List) ? service.toolForm : ToolForm::None;
   const uint64_t seed = parsed.seed.value_or(newSeed());
@@ -90,6 +91,9 @@ void Answer::start(std::vector<std::vector<int32_t>> prompts) {
     else
       request.prompt = prompts[prompt];
     request.sampling.seed = seed + index % parsed.n;
+    if (schema)
+      request.constraint =
+          std::make_shared<JsonConstraint>(schema, service.tokenTable());
     auto listener =
         std::make_shared<ChoiceListener>(shared_from_this(), exchange, index);
     if (!admit(service.engine.submit(std::move(request), std::move(listener),

@@ -19,7 +19,8 @@ public:
 
   /// Submits a request for each of the prompts and choices; answers with an
   /// error if one is not accepted.
-  void start(std::vector<std::vector<int32_t>> prompts);
+  void start(std::vector<std::vector<int32_t>> prompts,
+             std::shared_ptr<const JsonSchema> schema);
   void on(size_t index, const Event &event);
 
 private:

@@ -75,7 +75,7 @@ HttpParser::State HttpParser::feed(std::string &buffer) {
     while (buffer.compare(skip, 2, "\r\n") == 0)
       skip += 2;
     buffer.erase(0, skip);
-    if (buffer.empty())
+    if (buffer.empty() || buffer == "\r")
       return State::NeedMore;
     parts->parser.emplace();
     parts->parser->header_limit(limits.header);

@@ -121,16 +121,40 @@ bool Service::encodePrompts(const ParsedRequest &parsed,
   return true;
 }
 
+bool Service::compileFormat(const ParsedRequest &parsed,
+                            std::shared_ptr<const JsonSchema> &schema,
+                            ApiError &error) const {
+  if (parsed.format == Format::Text)
+    return true;
+  std::string why;
+  schema = parsed.format == Format::JsonObject
+               ? JsonSchema::anyObject()
+               : JsonSchema::compile(parsed.schema, &why);
+  if (!schema)
+    error = {400, "this schema cannot be honoured: " + why, "response_format",
+             "invalid_json_schema"};
+  return schema != nullptr;
+}
+
+std::shared_ptr<const TokenTable> Service::tokenTable() {
+  std::call_once(tableMade, [this] {
+    table = std::make_shared<TokenTable>(tokenizer, model.vocab_size);
+  });
+  return table;
+}
+
 void Service::answer(Api api, const HttpRequest &request,
                      const std::shared_ptr<Exchange> &exchange) {
   ApiError error;
   Value body;
   ParsedRequest parsed;
   std::vector<std::vector<int32_t>> tokens;
+  std::shared_ptr<const JsonSchema> schema;
   if (draining)
     error = {503, "the server is shutting down", "", "shutting_down", 5};
   if (!error.message.empty() || !parseBody(request.body, body, error) ||
       !parseRequest(body, api, options.rules, parsed, error) ||
+      !compileFormat(parsed, schema, error) ||
       !encodePrompts(parsed, tokens, error)) {
     exchange->respond(errorResponse(error));
     return;
@@ -139,11 +163,6 @@ void Service::answer(Api api, const HttpRequest &request,
     if (static_cast<uint32_t>(bias.id) >= model.vocab_size)
       error = {400, "'logit_bias' names a token that the model does not have",
                "logit_bias", "invalid_value"};
-  if (parsed.format != Format::Text)
-    error = {400,
-             "'response_format.type' other than 'text' is not supported by "
-             "this server",
-             "response_format", "unsupported_parameter"};
   if (!error.message.empty()) {
     exchange->respond(errorResponse(error));
     return;
@@ -155,7 +174,7 @@ void Service::answer(Api api, const HttpRequest &request,
                                      stops.begin(), stops.end());
   }
   std::make_shared<Answer>(*this, exchange, std::move(parsed))
-      ->start(std::move(tokens));
+      ->start(std::move(tokens), std::move(schema));
 }
 
 void Service::generate(const HttpRequest &request,

@@ -8,6 +8,8 @@
 #define BITNET_RUNTIME_SERVER_SERVICE_H
 
 #include "runtime/ChatPrompt.h"
+#include "runtime/server/JsonConstraint.h"
+#include "runtime/server/JsonSchema.h"
 #include "runtime/server/Metrics.h"
 #include "runtime/server/OpenAiRequest.h"
 #include "runtime/server/ToolCalls.h"
@@ -62,6 +64,13 @@ public:
   bool encodePrompts(const ParsedRequest &parsed,
                      std::vector<std::vector<int32_t>> &prompts,
                      ApiError &error);
+  /// Null for plain text; false with an error that names what cannot be
+  /// honoured.
+  bool compileFormat(const ParsedRequest &parsed,
+                     std::shared_ptr<const JsonSchema> &schema,
+                     ApiError &error) const;
+  /// Made when the first request needs it: it has the size of the vocabulary.
+  std::shared_ptr<const TokenTable> tokenTable();
   bool renderChat(const ParsedRequest &parsed, std::string &text,
                   ApiError &error) const;
 
@@ -83,6 +92,8 @@ private:
   std::string modelJson() const;
 
   TokenizerPool tokenizers;
+  std::once_flag tableMade;
+  std::shared_ptr<const TokenTable> table;
   std::unique_ptr<ChatPrompt> prompts; ///< Null: no chat template.
   std::string noChat;                  ///< Why.
   const int64_t created;
