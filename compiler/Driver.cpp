@@ -55,10 +55,15 @@ public:
   bool isInternal() const { return internal; }
 
 private:
-  Error runPasses(StringRef step, llvm::function_ref<void(OpPassManager &)>);
+  using BuildPipeline =
+      llvm::function_ref<void(OpPassManager &, StringRef target)>;
+  Error runPasses(StringRef step, BuildPipeline build);
+  void splitByTarget();
+  Error checkShared();
   Error pack(StringRef file);
   Error embedBlobs();
   Error checkLayout();
+  Error explainKernels();
   Error emit(EmitKind kind, llvm::SmallVectorImpl<char> &bytes);
   Error lowerToLLVM();
   Error buildParts(StringRef weights, StringRef object);
@@ -75,6 +80,10 @@ private:
     return base + extension.str();
   }
   std::string moduleText();
+  /// All targets, if there are several; names of passes' options.
+  std::string shared() const {
+    return options.cpus.size() > 1 ? targetNames(options.cpus) : "";
+  }
 
   const DriverOptions &options;
   StringRef argv0;
@@ -82,7 +91,9 @@ private:
   Model model;
   std::unique_ptr<WeightReader> reader;
   MLIRContext context{MLIRContext::Threading::DISABLED};
+  /// One, and after splitByTarget one for each target.
   OwningOpRef<ModuleOp> module;
+  std::vector<OwningOpRef<ModuleOp>> others; ///< For options.cpus[1], ....
   std::string output, base, prefix;
   std::string passCounts;  ///< With --explain.
   std::string diagnostics; ///< What MLIR said about the step that runs.
@@ -149,22 +160,53 @@ llvm::Expected<bool> Compilation::finished(Emit level, StringRef extension) {
   return true;
 }
 
-Error Compilation::runPasses(StringRef step,
-                             llvm::function_ref<void(OpPassManager &)> build) {
+Error Compilation::runPasses(StringRef step, BuildPipeline build) {
   progress.begin(step);
-  PassManager passes(&context);
-  build(passes);
-  if (options.explain)
-    passes.addInstrumentation(countPasses(passCounts));
-  if (succeeded(passes.run(*module)))
+  auto run = [&](ModuleOp on, const Cpu &cpu) {
+    PassManager passes(&context);
+    build(passes, cpu.name);
+    if (options.explain)
+      passes.addInstrumentation(countPasses(passCounts));
+    return passes.run(on);
+  };
+  LogicalResult result = run(*module, *options.cpus[0]);
+  for (size_t i = 0; i < others.size() && succeeded(result); ++i)
+    result = run(*others[i], *options.cpus[i + 1]);
+  if (succeeded(result))
     return Error::success();
   internal = true;
   return createStringError(step + ": " + StringRef(diagnostics).rtrim());
 }
 
+/// What comes next depends on the target.
+void Compilation::splitByTarget() {
+  for (size_t i = 1; i < options.cpus.size(); ++i)
+    others.push_back(OwningOpRef<ModuleOp>(module->clone()));
+}
+
+/// The weights are packed once and the pages of keys and values are one kind,
+/// so that every target must read them in the same way.
+Error Compilation::checkShared() {
+  auto text = [](ModuleOp of) {
+    std::string all;
+    llvm::raw_string_ostream os(all);
+    for (RecordOp record : of.getOps<RecordOp>())
+      record.print(os);
+    os << of->getAttr("bitnet.kv_page_bytes");
+    return all;
+  };
+  for (OwningOpRef<ModuleOp> &other : others)
+    if (text(*other) != text(*module)) {
+      internal = true;
+      return createStringError("the targets " + shared() +
+                               " do not read one form of the weights");
+    }
+  return Error::success();
+}
+
 Error Compilation::lowerToLLVM() {
-  return runPasses("lowering to LLVM", [&](OpPassManager &pm) {
-    buildLLVMPipeline(pm, options.cpu->name, prefix);
+  return runPasses("lowering to LLVM", [&](OpPassManager &pm, StringRef cpu) {
+    buildLLVMPipeline(pm, cpu, prefix, shared());
   });
 }
 
@@ -217,7 +259,7 @@ Error Compilation::checkLayout() {
   for (StringRef name : llvm::split(kernels.getValue(), ", "))
     if (stringifyLayout(lookupKernel(name)->layout) == options.layout)
       return Error::success();
-  return createStringError("no kernel for " + options.cpu->name +
+  return createStringError("no kernel for " + targetNames(options.cpus) +
                            " reads weights of this model in layout " +
                            options.layout + " (--print-targets lists kernels)");
 }
@@ -225,9 +267,51 @@ Error Compilation::checkLayout() {
 Error Compilation::emit(EmitKind kind, llvm::SmallVectorImpl<char> &bytes) {
   progress.begin("generating code");
   llvm::raw_svector_ostream out(bytes);
-  Error error = emitObject(*module, *options.cpu, kind, out);
+  std::vector<TargetModule> modules = {{*module, options.cpus[0]}};
+  for (size_t i = 0; i < others.size(); ++i)
+    modules.push_back({*others[i], options.cpus[i + 1]});
+  Error error = emitObject(modules, kind, out);
   internal |= static_cast<bool>(error);
   return error;
+}
+
+/// With --explain: as far as kernels are chosen. Several targets are shown what
+/// each of them would have taken without the others.
+Error Compilation::explainKernels() {
+  std::string counts = std::exchange(passCounts, "");
+  auto select = [&](StringRef sharers) {
+    return runPasses("kernels", [&](OpPassManager &pm, StringRef cpu) {
+      buildSelectionPipeline(pm, cpu, options.layout, sharers);
+    });
+  };
+  OwningOpRef<ModuleOp> fused = module->clone();
+  splitByTarget();
+  if (Error error = select(shared()))
+    return error;
+  if (Error error = checkLayout())
+    return error;
+  std::vector<OwningOpRef<ModuleOp>> together;
+  together.push_back(std::move(module));
+  for (OwningOpRef<ModuleOp> &other : others)
+    together.push_back(std::move(other));
+
+  std::string text = explainFusing(model.name, options.cpus, counts);
+  for (size_t i = 0; i < together.size(); ++i)
+    text += bitnetc::explainKernels(*together[i], *options.cpus[i]);
+  if (together.size() > 1) {
+    others.clear();
+    module = std::move(fused);
+    splitByTarget();
+    if (Error error = select(""))
+      return error;
+    std::vector<SharedModule> costs;
+    for (size_t i = 0; i < together.size(); ++i)
+      costs.push_back(
+          {options.cpus[i], *together[i], i ? *others[i - 1] : *module});
+    text += explainSharing(costs);
+  }
+  progress.end();
+  return writeFile(options.output.empty() ? "-" : output, text);
 }
 
 //===----------------------------------------------------------------------===//
@@ -266,7 +350,7 @@ Error Compilation::writeObject() {
     return error;
   std::string text = headerText(prefix, fileName(model.name),
                                 llvm::sys::path::filename(beside(".weights")),
-                                options.cpu->name);
+                                targetNames(options.cpus));
   if (Error error = writeInPlace(header->path(), text))
     return error;
   for (TemporaryFile *file : {&*weights, &*header, &*object})
@@ -277,7 +361,7 @@ Error Compilation::writeObject() {
 
 Error Compilation::writeProgram() {
   // First: without it, gigabytes would be packed in vain.
-  auto runtime = findRuntime(options.cpu->arch, argv0);
+  auto runtime = findRuntime(options.cpus[0]->arch, argv0);
   if (!runtime)
     return runtime.takeError();
   auto program = TemporaryFile::create(output);
@@ -318,7 +402,7 @@ Error Compilation::run() {
     diagnostics += diagnostic.str() + "\n";
     return success();
   });
-  progress.note(("target " + options.cpu->name).str() +
+  progress.note("target " + targetNames(options.cpus) +
                 (options.cpuNote.empty() ? "" : " (" + options.cpuNote + ")"));
   progress.begin("reading the model");
   auto imported = importModel(options.path, options.import);
@@ -338,7 +422,7 @@ Error Compilation::run() {
   if (!done || *done)
     return done.takeError();
 
-  if (Error error = runPasses("fusing", [&](OpPassManager &pm) {
+  if (Error error = runPasses("fusing", [&](OpPassManager &pm, StringRef) {
         buildFusePipeline(pm, options.headScreen);
       }))
     return error;
@@ -346,23 +430,17 @@ Error Compilation::run() {
   if (!done || *done)
     return done.takeError();
 
-  if (options.explain) {
-    std::string counts = std::exchange(passCounts, "");
-    if (Error error = runPasses("kernels", [&](OpPassManager &pm) {
-          buildSelectionPipeline(pm, options.cpu->name, options.layout);
-        }))
-      return error;
-    if (Error error = checkLayout())
-      return error;
-    progress.end();
-    return writeFile(options.output.empty() ? "-" : output,
-                     explain(*module, *options.cpu, model.name, counts));
-  }
+  if (options.explain)
+    return explainKernels();
 
   registerConversions(context);
-  if (Error error = runPasses("vector code", [&](OpPassManager &pm) {
-        buildVectorPipeline(pm, options.cpu->name, options.layout);
-      }))
+  splitByTarget();
+  if (Error error =
+          runPasses("vector code", [&](OpPassManager &pm, StringRef cpu) {
+            buildVectorPipeline(pm, cpu, options.layout, shared());
+          }))
+    return error;
+  if (Error error = checkShared())
     return error;
   if (Error error = checkLayout())
     return error;

@@ -14,6 +14,7 @@ using llvm::createStringError;
 using llvm::Error;
 using llvm::StringRef;
 using llvm::Twine;
+using mlir::bitnet::Cpu;
 
 //===----------------------------------------------------------------------===//
 // Values
@@ -58,23 +59,65 @@ static Error setEmit(DriverOptions &options, StringRef value) {
                            suggest(value, names));
 }
 
-static Error setTarget(DriverOptions &options, StringRef value) {
+static llvm::Expected<const Cpu *> findTarget(StringRef value,
+                                              std::string &note) {
   if (value == "native") {
-    options.cpu = mlir::bitnet::nativeCpu(options.cpuNote);
-    if (!options.cpu)
-      return createStringError(options.cpuNote +
-                               "; name one with --target= (--print-targets "
-                               "lists them)");
-    return Error::success();
+    if (const Cpu *cpu = mlir::bitnet::nativeCpu(note))
+      return cpu;
+    return createStringError(note +
+                             "; name one with --target= (--print-targets "
+                             "lists them)");
   }
-  options.cpu = mlir::bitnet::lookupCpu(value);
-  if (options.cpu)
-    return Error::success();
+  if (const Cpu *cpu = mlir::bitnet::lookupCpu(value))
+    return cpu;
   std::vector<std::string> names = {"native"};
-  for (const mlir::bitnet::Cpu &cpu : mlir::bitnet::allCpus())
+  for (const Cpu &cpu : mlir::bitnet::allCpus())
     names.push_back(cpu.name.str());
   return createStringError("unknown target '" + value + "'" +
                            suggest(value, names));
+}
+
+/// Several targets must be told apart by features when the program starts, and
+/// one program is for one instruction set.
+static Error checkTogether(llvm::ArrayRef<const Cpu *> cpus) {
+  const Cpu &first = *cpus.front();
+  for (size_t i = 1; i < cpus.size(); ++i) {
+    const Cpu &cpu = *cpus[i];
+    if (cpu.arch != first.arch)
+      return createStringError(
+          "one program is for one instruction set: " + first.name + " is " +
+          first.arch + ", " + cpu.name + " is " + cpu.arch);
+    for (const Cpu *other : cpus.take_front(i))
+      if (other->hasFeatures(cpu.features))
+        return createStringError(
+            other == &cpu
+                ? "target '" + cpu.name + "' is named twice"
+                : "'" + cpu.name + "' and '" + other->name +
+                      "' need the same features, so that no program could "
+                      "choose between them; name one");
+  }
+  return Error::success();
+}
+
+static Error setTarget(DriverOptions &options, StringRef value) {
+  options.cpus.clear();
+  for (StringRef name : llvm::split(value, ',')) {
+    auto cpu = findTarget(name, options.cpuNote);
+    if (!cpu)
+      return cpu.takeError();
+    options.cpus.push_back(*cpu);
+  }
+  // The table is in that order.
+  llvm::sort(options.cpus);
+  return checkTogether(options.cpus);
+}
+
+std::string
+bitnetc::targetNames(llvm::ArrayRef<const mlir::bitnet::Cpu *> cpus) {
+  std::string names;
+  for (const Cpu *cpu : cpus)
+    names += (names.empty() ? "" : ",") + cpu->name.str();
+  return names;
 }
 
 static Error setPrefix(DriverOptions &options, StringRef value) {
@@ -203,7 +246,10 @@ static constexpr OptionRow kOptions[] = {
     {"Output", "--prefix", "", "NAME",
      "obj exports NAME_model; default: the model's name", setPrefix},
     {"Target", "--target", "", "NAME",
-     "a CPU of the table, or native (default)", setTarget},
+     "a CPU of the table, or native (default); several, by\n"
+     "commas: one program with code for each over one copy\n"
+     "of the weights, which takes the best when it starts",
+     setTarget},
     {"Target", "--print-targets", "", "", "list CPUs and the kernels they get",
      setFlag<&DriverOptions::printTargets>},
     {"Model", "--i2s-layout", "", "KIND",
@@ -332,9 +378,13 @@ bitnetc::parseOptions(llvm::ArrayRef<const char *> arguments) {
                              "symbols of a program");
   if (options.output == "-" && options.emit >= Emit::Object && !options.explain)
     return createStringError("only text can be written to standard output");
-  if (!options.cpu)
+  if (options.cpus.empty())
     if (Error error = setTarget(options, "native"))
       return error;
+  if (options.cpus.size() > 1 && options.emit == Emit::Vector)
+    return createStringError("--emit=vector shows the code for one target, "
+                             "not for " +
+                             targetNames(options.cpus));
   return options;
 }
 
@@ -360,6 +410,8 @@ a model.json.
   ./assistant run "Once upon a time"        # ./assistant --help tells more
   bitnetc models/bitnet-2b --target=x86-64-v3 -o assistant
                                             # for any CPU with AVX2
+  bitnetc models/bitnet-2b --target=x86-64-v2,x86-64-v3,znver4 -o assistant
+                                            # the best for whatever CPU it is
   bitnetc models/bitnet-2b --emit=obj -o net.o
                                             # net.o, net.h, net.weights: link
                                             # it into a program of your own

@@ -15,6 +15,7 @@
 #include "llvm/Support/raw_ostream.h"
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace bitnetc {
 
@@ -27,7 +28,8 @@ struct DriverOptions {
   std::string prefix; ///< Of exported symbols; empty: chosen by the driver.
   Emit emit = Emit::Program;
   ImportOptions import;
-  const mlir::bitnet::Cpu *cpu = nullptr;
+  /// One, or several that one program is for: from the poorest to the richest.
+  std::vector<const mlir::bitnet::Cpu *> cpus;
   std::string cpuNote; ///< Why that one, if it was not named.
   mlir::bitnet::HeadScreenOptions headScreen;
   std::string layout; ///< Preferred; empty: as the table of kernels says.
@@ -49,6 +51,9 @@ std::optional<llvm::Error> setImportOption(ImportOptions &options,
 
 void printHelp(llvm::raw_ostream &os);
 void printVersion(llvm::raw_ostream &os);
+
+/// "x86-64-v2,znver4", as --target= takes them.
+std::string targetNames(llvm::ArrayRef<const mlir::bitnet::Cpu *> cpus);
 
 /// "bitnetc 0.1.0"
 std::string versionText();

@@ -150,16 +150,29 @@ static void explainFunction(func::FuncOp function, int64_t count,
                   stringifyKVForm(op.getForm()));
 }
 
-std::string bitnetc::explain(ModuleOp module, const Cpu &cpu, StringRef name,
-                             StringRef passes) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  os << name << " for " << cpu.name << " (" << cpu.vectorBits
-     << "-bit vectors)\n\nFusing, in operations of the graph (each kind of "
-        "layer once)\n"
-     << passes;
+std::string bitnetc::explainFusing(StringRef name, ArrayRef<const Cpu *> cpus,
+                                   StringRef passes) {
+  std::string targets;
+  for (const Cpu *cpu : cpus)
+    targets += formatv("{0}{1} ({2}-bit vectors)", targets.empty() ? "" : ", ",
+                       cpu->name, cpu->vectorBits);
+  return formatv("{0} for {1}\n\nFusing, in operations of the graph (each kind "
+                 "of layer once)\n{2}",
+                 name, targets, passes);
+}
+
+/// How often each function is called: layers.
+static std::map<StringRef, int64_t> callCounts(ModuleOp module) {
   std::map<StringRef, int64_t> counts;
   module.walk([&](RepeatOp op) { counts[op.getCallee()] += op.getCount(); });
+  return counts;
+}
+
+std::string bitnetc::explainKernels(ModuleOp module, const Cpu &cpu) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "\nKernels for " << cpu.name << '\n';
+  std::map<StringRef, int64_t> counts = callCounts(module);
   int64_t bytes = 0, products = 0;
   for (func::FuncOp function : module.getOps<func::FuncOp>()) {
     auto found = counts.find(function.getSymName());
@@ -172,5 +185,63 @@ std::string bitnetc::explain(ModuleOp module, const Cpu &cpu, StringRef name,
                 "(28 GB/s and core at 3.7 GHz),\nor those of the kernel from "
                 "the cache, as measured on Zen 4.\n",
                 kMemoryCycles);
+  return text;
+}
+
+//===----------------------------------------------------------------------===//
+// Several targets
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// The products of one token.
+struct TokenCost {
+  int64_t bytes = 0;
+  /// By the larger bound of each; nothing if a kernel was not measured.
+  std::optional<double> cycles = 0;
+  SetVector<StringRef> layouts;
+};
+} // namespace
+
+static TokenCost tokenCost(ModuleOp module, const Cpu &cpu) {
+  TokenCost cost;
+  std::map<StringRef, int64_t> counts = callCounts(module);
+  for (func::FuncOp function : module.getOps<func::FuncOp>()) {
+    auto found = counts.find(function.getSymName());
+    int64_t calls = found == counts.end() ? 1 : found->second;
+    for (MatmulOp op : function.getOps<MatmulOp>()) {
+      const Kernel *kernel = lookupKernel(*op.getKernel());
+      int64_t bytes = calls * productOf(op).bytes;
+      cost.bytes += bytes;
+      cost.layouts.insert(stringifyLayout(kernel->layout));
+      std::optional<double> cycles = kernelCycles(*kernel, cpu);
+      if (cycles && cost.cycles)
+        *cost.cycles +=
+            std::max(kMemoryCycles, *cycles) * static_cast<double>(bytes) / 64;
+      else
+        cost.cycles.reset();
+    }
+  }
+  return cost;
+}
+
+std::string bitnetc::explainSharing(ArrayRef<SharedModule> targets) {
+  std::string text = "\nOne copy of the weights for all targets costs\n";
+  llvm::raw_string_ostream os(text);
+  for (const SharedModule &target : targets) {
+    TokenCost together = tokenCost(target.together, *target.cpu),
+              alone = tokenCost(target.alone, *target.cpu);
+    os << formatv("  {0,-16}", target.cpu->name);
+    if (together.layouts.getArrayRef() == alone.layouts.getArrayRef()) {
+      os << "nothing: alone it takes the same layouts\n";
+      continue;
+    }
+    os << size(together.bytes) << " a token instead of " << size(alone.bytes);
+    if (together.cycles && alone.cycles)
+      os << formatv(", {0:F2} times the time of its products",
+                    *together.cycles / *alone.cycles);
+    os << " (" << llvm::join(together.layouts.getArrayRef(), ", ")
+       << " instead of " << llvm::join(alone.layouts.getArrayRef(), ", ")
+       << ")\n";
+  }
   return text;
 }

@@ -21,10 +21,23 @@ namespace bitnetc {
 ///   fold-norm-into-sign     -2 rms_norm
 std::unique_ptr<mlir::PassInstrumentation> countPasses(std::string &text);
 
-/// The report on a module whose kernels are selected. `passes` is what
-/// countPasses wrote while it was fused.
-std::string explain(mlir::ModuleOp module, const mlir::bitnet::Cpu &cpu,
-                    llvm::StringRef name, llvm::StringRef passes);
+/// The beginning of the report. `passes` is what countPasses wrote while the
+/// module was fused.
+std::string explainFusing(llvm::StringRef name,
+                          llvm::ArrayRef<const mlir::bitnet::Cpu *> cpus,
+                          llvm::StringRef passes);
+
+/// The report on a module whose kernels are selected.
+std::string explainKernels(mlir::ModuleOp module, const mlir::bitnet::Cpu &cpu);
+
+/// A target's kernels where it shares the weights with others, and alone.
+struct SharedModule {
+  const mlir::bitnet::Cpu *cpu;
+  mlir::ModuleOp together, alone;
+};
+
+/// What each of the targets pays for one copy of the weights.
+std::string explainSharing(llvm::ArrayRef<SharedModule> targets);
 
 } // namespace bitnetc
 

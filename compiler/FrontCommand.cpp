@@ -225,13 +225,13 @@ int runFront(ArrayRef<const char *> arguments) {
   for (const std::string &file : inputFiles(model))
     identity += fingerprint(file);
   identity += fingerprint(sys::fs::getMainExecutable(arguments[0], nullptr));
-  if (auto runtime = findRuntime(options->cpu->arch, arguments[0]))
+  if (auto runtime = findRuntime(options->cpus[0]->arch, arguments[0]))
     identity += fingerprint(*runtime);
   else
     return reportError(toString(runtime.takeError()), kBadInput, kFront);
   const std::string prefix = fileName(sys::path::stem(model)) + "-" +
                              shortHash(model, 8) + "-" +
-                             options->cpu->name.str() + "-";
+                             targetNames(options->cpus) + "-";
   SmallString<128> program(directory);
   sys::path::append(program, prefix + shortHash(identity, 16));
 

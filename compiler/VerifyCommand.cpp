@@ -298,10 +298,11 @@ explain(const Model &model, const Program &program, int64_t layer) {
   if (program.text("compiler") != versionText())
     return "; which weight cannot be told of a program by " +
            program.text("compiler").str();
-  const Cpu *cpu = lookupCpu(program.text("target"));
-  if (!cpu)
-    return "; which weight cannot be told for target " +
-           program.text("target").str();
+  // Of several, all agreed on the layout of the weights.
+  StringRef targets = program.text("targets");
+  for (StringRef target : llvm::split(targets, ','))
+    if (!lookupCpu(target))
+      return "; which weight cannot be told for target " + target.str();
   ArrayRef<uint8_t> weights;
   auto buffer = readWeights(program.path, weights);
   if (!buffer)
@@ -313,7 +314,7 @@ explain(const Model &model, const Program &program, int64_t layer) {
     return module.takeError();
   PassManager passes(&context);
   buildFusePipeline(passes);
-  buildVectorPipeline(passes, cpu->name);
+  buildVectorPipeline(passes, program.text("target"), /*layout=*/"", targets);
   if (failed(passes.run(**module)))
     return createStringError("the passes failed");
   auto size = (**module)->getAttrOfType<IntegerAttr>("bitnet.weight_bytes");

@@ -11,6 +11,11 @@
 //   screened_bytes_per_token, screened_row_bytes             select-kernels
 //   bitnet.weights_hash, tokenizer, chat_template, compiler  driver (optional)
 //
+// Of a program for several targets every module defines <prefix>_variant_<i>,
+// and that of the first target the descriptor, which points to all of them.
+//
+// Longer than most files, because no other pass may see runtime/abi.
+//
 //===----------------------------------------------------------------------===//
 
 #include "passes/Passes.h"
@@ -85,27 +90,48 @@ constexpr Field kFields[] = {
     FIELD(U32, num_eos_tokens),
     FIELD(Pointer, eos_tokens),
     FIELD(Pointer, step),
+    FIELD(Pointer, variants),
+    FIELD(U32, num_variants),
+    FIELD(U32, reserved),
 };
 #undef FIELD
 
-constexpr bool fieldsAreContiguous() {
+/// The fields of bitnet_variant.
+#define FIELD(kind, name)                                                      \
+  Field { FieldKind::kind, offsetof(bitnet_variant, name) }
+constexpr Field kVariantFields[] = {
+    FIELD(U64, required_features),
+    FIELD(Pointer, target),
+    FIELD(Pointer, summary),
+    FIELD(U64, workspace_bytes_fixed),
+    FIELD(U64, workspace_bytes_per_token),
+    FIELD(Pointer, step),
+};
+#undef FIELD
+
+template <size_t N>
+constexpr bool areContiguous(const Field (&fields)[N], size_t size) {
   size_t end = 0;
-  for (Field field : kFields) {
+  for (Field field : fields) {
     if (field.offset != end)
       return false;
     end += sizeOfKind(field.kind);
   }
-  return end == sizeof(bitnet_model);
+  return end == size;
 }
-static_assert(fieldsAreContiguous(),
+static_assert(areContiguous(kFields, sizeof(bitnet_model)),
               "kFields must list every field of bitnet_model in order");
+static_assert(areContiguous(kVariantFields, sizeof(bitnet_variant)),
+              "kVariantFields must list every field of bitnet_variant");
 
 class AbiEmitter {
 public:
-  AbiEmitter(ModuleOp module, const Cpu &cpu, StringRef prefix)
-      : module(module), cpu(cpu), prefix(prefix), b(module.getContext()),
-        loc(module.getLoc()), ptr(LLVM::LLVMPointerType::get(b.getContext())),
-        i32(b.getI32Type()), i64(b.getI64Type()) {}
+  AbiEmitter(ModuleOp module, const Cpu &cpu, StringRef prefix,
+             ArrayRef<StringRef> targets)
+      : module(module), cpu(cpu), prefix(prefix), targets(targets),
+        b(module.getContext()), loc(module.getLoc()),
+        ptr(LLVM::LLVMPointerType::get(b.getContext())), i32(b.getI32Type()),
+        i64(b.getI64Type()) {}
 
   LogicalResult run();
 
@@ -137,14 +163,65 @@ private:
 
   void defineNext(LLVM::LLVMFuncOp function);
   LLVM::LLVMFuncOp emitEntry(LLVM::LLVMFuncOp step);
+  LLVM::LLVMStructType structType(ArrayRef<Field> fields);
+  uint64_t requiredFeatures();
+  std::string emitVariant(size_t index, StringRef target, StringRef summary,
+                          StringRef entry);
+  std::string emitVariants(StringRef target, StringRef summary,
+                           StringRef entry);
   void emitDescriptor(DictionaryAttr model, LLVM::LLVMFuncOp entry);
 
   ModuleOp module;
   const Cpu &cpu;
   StringRef prefix;
+  ArrayRef<StringRef> targets; ///< Of the program, if there are several.
   OpBuilder b;
   Location loc;
   Type ptr, i32, i64;
+};
+
+/// Fills a constant of a structure, field by field.
+class Initializer {
+public:
+  Initializer(OpBuilder &b, LLVM::GlobalOp global)
+      : b(b), loc(global.getLoc()),
+        ptr(LLVM::LLVMPointerType::get(b.getContext())) {
+    b.setInsertionPointToStart(b.createBlock(&global.getInitializerRegion()));
+    value = LLVM::ZeroOp::create(b, loc, global.getGlobalType());
+  }
+
+  void constant(Type type, Attribute attribute) {
+    insert(LLVM::ConstantOp::create(b, loc, type, attribute));
+  }
+  void u32(int64_t number) {
+    constant(b.getI32Type(), b.getI32IntegerAttr(number));
+  }
+  void u64(int64_t number) {
+    constant(b.getI64Type(), b.getI64IntegerAttr(number));
+  }
+  /// The address of `symbol`, null without a name.
+  void pointer(StringRef symbol) {
+    if (symbol.empty())
+      insert(LLVM::ZeroOp::create(b, loc, ptr));
+    else
+      insert(LLVM::AddressOfOp::create(b, loc, ptr, symbol));
+  }
+  void finish([[maybe_unused]] size_t fields) {
+    assert(next == static_cast<int64_t>(fields) && "field forgotten");
+    LLVM::ReturnOp::create(b, loc, value);
+  }
+
+private:
+  void insert(Value element) {
+    value = LLVM::InsertValueOp::create(b, loc, value, element,
+                                        ArrayRef<int64_t>{next++});
+  }
+
+  OpBuilder &b;
+  Location loc;
+  Type ptr;
+  Value value;
+  int64_t next = 0;
 };
 } // namespace
 
@@ -241,28 +318,92 @@ std::string AbiEmitter::addData(StringRef name, StringRef bytes) {
   return symbol;
 }
 
-void AbiEmitter::emitDescriptor(DictionaryAttr model, LLVM::LLVMFuncOp entry) {
-  auto field = [&](StringRef name) {
-    return cast<IntegerAttr>(model.get(name)).getInt();
-  };
+LLVM::LLVMStructType AbiEmitter::structType(ArrayRef<Field> fields) {
+  SmallVector<Type> types;
+  auto hashType = LLVM::LLVMArrayType::get(b.getI8Type(), 32);
+  for (Field f : fields)
+    types.push_back(f.kind == FieldKind::U32       ? i32
+                    : f.kind == FieldKind::U64     ? i64
+                    : f.kind == FieldKind::Pointer ? ptr
+                                                   : Type(hashType));
+  return LLVM::LLVMStructType::getLiteral(b.getContext(), types);
+}
+
+uint64_t AbiEmitter::requiredFeatures() {
   uint64_t features = 0;
 #define FEATURE_BIT(bit, suffix, name)                                         \
   if (cpu.hasFeature(name))                                                    \
     features |= uint64_t(1) << bit;
   BITNET_CPU_FEATURES(FEATURE_BIT)
 #undef FEATURE_BIT
-  int64_t arch = cpu.arch == "x86_64"    ? BITNET_ARCH_X86_64
-                 : cpu.arch == "aarch64" ? BITNET_ARCH_AARCH64
-                                         : BITNET_ARCH_RISCV64;
+  return features;
+}
 
+/// The variant of this module, for the descriptor in another one or this.
+std::string AbiEmitter::emitVariant(size_t index, StringRef target,
+                                    StringRef summary, StringRef entry) {
+  std::string name = (prefix + "_variant_" + Twine(index)).str();
+  b.setInsertionPointToEnd(module.getBody());
+  auto global = LLVM::GlobalOp::create(
+      b, loc, structType(kVariantFields), /*isConstant=*/true,
+      index ? LLVM::Linkage::External : LLVM::Linkage::Internal, name,
+      Attribute(), /*alignment=*/64);
+  Initializer value(b, global);
+  value.u64(static_cast<int64_t>(requiredFeatures()));
+  value.pointer(target);
+  value.pointer(summary);
+  value.u64(number(kFixedWorkspaceAttr));
+  value.u64(number(kWorkspaceAttr));
+  value.pointer(entry);
+  value.finish(std::size(kVariantFields));
+  return name;
+}
+
+/// The variant of this module, and the list of all of them.
+std::string AbiEmitter::emitVariants(StringRef target, StringRef summary,
+                                     StringRef entry) {
+  SmallVector<std::string> names = {emitVariant(0, target, summary, entry)};
+  b.setInsertionPointToEnd(module.getBody());
+  for (size_t i = 1; i < targets.size(); ++i) {
+    names.push_back((prefix + "_variant_" + Twine(i)).str());
+    LLVM::GlobalOp::create(b, loc, structType(kVariantFields),
+                           /*isConstant=*/true, LLVM::Linkage::External,
+                           names.back(), Attribute());
+  }
+  std::string list = (prefix + "_variants").str();
+  auto global = LLVM::GlobalOp::create(
+      b, loc, LLVM::LLVMArrayType::get(ptr, names.size()), /*isConstant=*/true,
+      LLVM::Linkage::Internal, list, Attribute(), /*alignment=*/64);
+  Initializer value(b, global);
+  for (const std::string &name : names)
+    value.pointer(name);
+  value.finish(names.size());
+  return list;
+}
+
+void AbiEmitter::emitDescriptor(DictionaryAttr model, LLVM::LLVMFuncOp entry) {
+  auto field = [&](StringRef name) {
+    return cast<IntegerAttr>(model.get(name)).getInt();
+  };
   auto cString = [](StringRef value) {
     return std::string(value.data(), value.size()) + '\0';
   };
+  std::string target = addData("target", cString(cpu.name));
+  std::string summary = addData("summary", cString(text("bitnet.summary")));
+  if (!targets.empty() && targets[0] != cpu.name) {
+    emitVariant(llvm::find(targets, cpu.name) - targets.begin(), target,
+                summary, entry.getSymName());
+    return;
+  }
+  std::string variants =
+      targets.empty() ? "" : emitVariants(target, summary, entry.getSymName());
+
+  int64_t arch = cpu.arch == "x86_64"    ? BITNET_ARCH_X86_64
+                 : cpu.arch == "aarch64" ? BITNET_ARCH_AARCH64
+                                         : BITNET_ARCH_RISCV64;
   std::string name =
       addData("name", cString(cast<StringAttr>(model.get("name"))));
-  std::string target = addData("target", cString(cpu.name));
   std::string compiler = addData("compiler", cString(text("bitnet.compiler")));
-  std::string summary = addData("summary", cString(text("bitnet.summary")));
   StringRef tokenizerBytes = text("bitnet.tokenizer");
   StringRef templateBytes = text("bitnet.chat_template");
   std::string tokenizer =
@@ -277,71 +418,53 @@ void AbiEmitter::emitDescriptor(DictionaryAttr model, LLVM::LLVMFuncOp entry) {
   if (!text("bitnet.weights_hash").empty())
     hash = llvm::fromHex(text("bitnet.weights_hash"));
 
-  SmallVector<Type> types;
-  auto hashType = LLVM::LLVMArrayType::get(b.getI8Type(), 32);
-  for (Field f : kFields)
-    types.push_back(f.kind == FieldKind::U32       ? i32
-                    : f.kind == FieldKind::U64     ? i64
-                    : f.kind == FieldKind::Pointer ? ptr
-                                                   : Type(hashType));
-  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
   b.setInsertionPointToEnd(module.getBody());
   auto global = LLVM::GlobalOp::create(
-      b, loc, type, /*isConstant=*/true, LLVM::Linkage::External,
-      (prefix + "_model").str(), Attribute(), /*alignment=*/64);
-  b.setInsertionPointToStart(b.createBlock(&global.getInitializerRegion()));
-  Value value = LLVM::ZeroOp::create(b, loc, type);
-  int64_t next = 0;
-  auto insert = [&](Value element) {
-    value = LLVM::InsertValueOp::create(b, loc, value, element,
-                                        ArrayRef<int64_t>{next++});
-  };
-  auto u32 = [&](int64_t number) { insert(constant(i32, number)); };
-  auto u64 = [&](int64_t number) { insert(constant(i64, number)); };
-  auto pointer = [&](StringRef symbol) {
-    if (symbol.empty())
-      insert(LLVM::ZeroOp::create(b, loc, ptr));
-    else
-      insert(LLVM::AddressOfOp::create(b, loc, ptr, symbol));
-  };
+      b, loc, structType(kFields), /*isConstant=*/true, LLVM::Linkage::External,
+      (prefix + "_model").str(), Attribute(),
+      /*alignment=*/64);
+  Initializer value(b, global);
   int64_t vocab = field("vocab_size");
-  u32(BITNET_ABI_MAGIC);
-  u32(BITNET_ABI_VERSION);
-  u32(sizeof(bitnet_model));
-  u32(arch);
-  u64(static_cast<int64_t>(features));
-  pointer(name);
-  pointer(target);
-  pointer(compiler);
-  pointer(summary);
-  u32(vocab);
+  value.u32(BITNET_ABI_MAGIC);
+  value.u32(BITNET_ABI_VERSION);
+  value.u32(sizeof(bitnet_model));
+  value.u32(arch);
+  value.u64(static_cast<int64_t>(requiredFeatures()));
+  value.pointer(name);
+  value.pointer(target);
+  value.pointer(compiler);
+  value.pointer(summary);
+  value.u32(vocab);
   for (StringRef shape :
        {"hidden_size", "intermediate_size", "num_layers", "num_heads",
         "num_kv_heads", "head_dim", "max_position"})
-    u32(field(shape));
-  u32(llvm::alignTo(vocab, kRowPad));
-  u32(kPageTokens);
-  u64(number("bitnet.kv_page_bytes"));
-  u64(number(kFixedWorkspaceAttr));
-  u64(number(kWorkspaceAttr));
-  u64(number("bitnet.num_parameters"));
-  u64(number("bitnet.weight_bytes_per_token"));
-  u64(number("bitnet.screened_bytes_per_token"));
-  u32(number("bitnet.screened_row_bytes"));
-  u32(number("bitnet.screened_row_bytes") ? kMaxTopK : 0);
-  insert(LLVM::ConstantOp::create(b, loc, hashType, b.getStringAttr(hash)));
-  u64(0); // weights_begin and weights_end are the linker step's.
-  u64(0);
-  pointer(tokenizer);
-  u64(tokenizerBytes.size());
-  pointer(chatTemplate);
-  u64(templateBytes.size());
-  u32(field("bos_token"));
-  u32(eos.size());
-  pointer(eosTokens);
-  pointer(entry.getSymName());
-  assert(next == static_cast<int64_t>(std::size(kFields)) && "field forgotten");
-  LLVM::ReturnOp::create(b, loc, value);
+    value.u32(field(shape));
+  value.u32(llvm::alignTo(vocab, kRowPad));
+  value.u32(kPageTokens);
+  value.u64(number("bitnet.kv_page_bytes"));
+  value.u64(number(kFixedWorkspaceAttr));
+  value.u64(number(kWorkspaceAttr));
+  value.u64(number("bitnet.num_parameters"));
+  value.u64(number("bitnet.weight_bytes_per_token"));
+  value.u64(number("bitnet.screened_bytes_per_token"));
+  value.u32(number("bitnet.screened_row_bytes"));
+  value.u32(number("bitnet.screened_row_bytes") ? kMaxTopK : 0);
+  value.constant(LLVM::LLVMArrayType::get(b.getI8Type(), 32),
+                 b.getStringAttr(hash));
+  value.u64(0); // weights_begin and weights_end are the linker step's.
+  value.u64(0);
+  value.pointer(tokenizer);
+  value.u64(tokenizerBytes.size());
+  value.pointer(chatTemplate);
+  value.u64(templateBytes.size());
+  value.u32(field("bos_token"));
+  value.u32(eos.size());
+  value.pointer(eosTokens);
+  value.pointer(entry.getSymName());
+  value.pointer(variants);
+  value.u32(targets.size());
+  value.u32(0);
+  value.finish(std::size(kFields));
 }
 
 LogicalResult AbiEmitter::run() {
@@ -380,7 +503,15 @@ struct EmitABIPass : bitnet::impl::EmitABIBase<EmitABIPass> {
       getOperation().emitError() << "unknown target '" << target << "'";
       return signalPassFailure();
     }
-    if (failed(AbiEmitter(getOperation(), *cpu, prefix).run()))
+    SmallVector<StringRef> targets;
+    StringRef(shared).split(targets, ',', /*MaxSplit=*/-1,
+                            /*KeepEmpty=*/false);
+    if (!targets.empty() && !llvm::is_contained(targets, target)) {
+      getOperation().emitError()
+          << "target '" << target << "' is not one of '" << shared << "'";
+      return signalPassFailure();
+    }
+    if (failed(AbiEmitter(getOperation(), *cpu, prefix, targets).run()))
       signalPassFailure();
   }
 };

@@ -56,12 +56,16 @@ def SelectKernels : Pass<"bitnet-select-kernels", "::mlir::ModuleOp"> {
   let summary = "kernel and layout of every weight, from the CPU's tables";
   let description = [{
     With `layout`, kernels that read that layout come before the others, for the
-    weights that have one.
+    weights that have one. With `shared`, every weight gets a layout that all of
+    those targets have a kernel for.
   }];
   let options = [Option<"target", "target", "std::string", "\"generic\"",
                         "name of a row of the CPU table">,
                  Option<"layout", "layout", "std::string", "\"\"",
-                        "name of the layout to prefer">];
+                        "name of the layout to prefer">,
+                 Option<"shared", "shared", "std::string", "\"\"",
+                        "rows of the CPU table, by commas, that read the same "
+                        "weights">];
 }
 
 def PlanMemory : Pass<"bitnet-plan-memory", "::mlir::ModuleOp"> {
@@ -106,7 +110,10 @@ def EmitABI : Pass<"bitnet-emit-abi", "::mlir::ModuleOp"> {
     Option<"target", "target", "std::string", "\"generic\"",
            "name of a row of the CPU table">,
     Option<"prefix", "prefix", "std::string", "\"program\"",
-           "the descriptor is <prefix>_model">];
+           "the descriptor is <prefix>_model">,
+    Option<"shared", "shared", "std::string", "\"\"",
+           "rows of the CPU table, by commas, whose modules make one program; "
+           "the first one's holds the descriptor">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 

@@ -30,16 +30,17 @@ void mlir::bitnet::buildFusePipeline(OpPassManager &pm,
 }
 
 void mlir::bitnet::buildSelectionPipeline(OpPassManager &pm, StringRef target,
-                                          StringRef layout) {
+                                          StringRef layout, StringRef shared) {
   SelectKernelsOptions select;
   select.target = target.str();
   select.layout = layout.str();
+  select.shared = shared.str();
   pm.addPass(createSelectKernels(select));
 }
 
 void mlir::bitnet::buildVectorPipeline(OpPassManager &pm, StringRef target,
-                                       StringRef layout) {
-  buildSelectionPipeline(pm, target, layout);
+                                       StringRef layout, StringRef shared) {
+  buildSelectionPipeline(pm, target, layout, shared);
   pm.addPass(createPlanMemory());
   pm.addPass(createPlaceBarriers());
   pm.addPass(createLowerToVector());
@@ -48,7 +49,7 @@ void mlir::bitnet::buildVectorPipeline(OpPassManager &pm, StringRef target,
 }
 
 void mlir::bitnet::buildLLVMPipeline(OpPassManager &pm, StringRef target,
-                                     StringRef prefix) {
+                                     StringRef prefix, StringRef shared) {
   LowerMicroOpsOptions microOps;
   microOps.target = target.str();
   pm.addPass(createLowerMicroOps(microOps));
@@ -64,6 +65,7 @@ void mlir::bitnet::buildLLVMPipeline(OpPassManager &pm, StringRef target,
   EmitABIOptions abi;
   abi.target = target.str();
   abi.prefix = prefix.str();
+  abi.shared = shared.str();
   pm.addPass(createEmitABI(abi));
 }
 
@@ -75,6 +77,10 @@ struct TargetOptions : PassPipelineOptions<TargetOptions> {
   Option<std::string> prefix{*this, "prefix",
                              llvm::cl::desc("prefix of exported symbols"),
                              llvm::cl::init("program")};
+  Option<std::string> shared{
+      *this, "shared",
+      llvm::cl::desc("rows whose modules make one program, by commas"),
+      llvm::cl::init("")};
 };
 } // namespace
 
@@ -89,12 +95,12 @@ void registerPasses() {
   PassPipelineRegistration<TargetOptions>(
       "bitnet-to-vector", "fused level to vector level",
       [](OpPassManager &pm, const TargetOptions &options) {
-        buildVectorPipeline(pm, options.target);
+        buildVectorPipeline(pm, options.target, "", options.shared);
       });
   PassPipelineRegistration<TargetOptions>(
       "bitnet-to-llvm", "vector level to LLVM dialect",
       [](OpPassManager &pm, const TargetOptions &options) {
-        buildLLVMPipeline(pm, options.target, options.prefix);
+        buildLLVMPipeline(pm, options.target, options.prefix, options.shared);
       });
 }
 } // namespace mlir::bitnet

@@ -21,19 +21,22 @@ struct HeadScreenOptions {
 void buildFusePipeline(OpPassManager &pm, const HeadScreenOptions &screen = {});
 
 /// The first step of the next pipeline alone: kernels, layouts and places of
-/// weights.
+/// weights. `shared`, if not empty, names all targets (by commas) that read the
+/// same weights.
 void buildSelectionPipeline(OpPassManager &pm, StringRef target,
-                            StringRef layout = "");
+                            StringRef layout = "", StringRef shared = "");
 
 /// Fused level -> vector level for a row of the CPU table: kernels, layouts,
 /// memory and barriers chosen, loops over vectors. Afterwards the records say
 /// how weights are to be packed. `layout`, if not empty, is preferred to what
 /// the table of kernels says.
 void buildVectorPipeline(OpPassManager &pm, StringRef target,
-                         StringRef layout = "");
+                         StringRef layout = "", StringRef shared = "");
 
-/// Vector level -> LLVM dialect, with the model descriptor `<prefix>_model`.
-void buildLLVMPipeline(OpPassManager &pm, StringRef target, StringRef prefix);
+/// Vector level -> LLVM dialect, with the model descriptor `<prefix>_model`; of
+/// several `shared` targets only in the module of the first.
+void buildLLVMPipeline(OpPassManager &pm, StringRef target, StringRef prefix,
+                       StringRef shared = "");
 
 } // namespace mlir::bitnet
 

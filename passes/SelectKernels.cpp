@@ -52,12 +52,31 @@ static LogicalResult setLayout(Operation *user, WeightOp weight,
 ///
 /// before: %y = bitnet.matmul %q …, [@w]
 /// after:  %y = bitnet.matmul %q …, [@w] kernel "trit2_vnni"
+///
+/// Several CPUs that share the weights agree on a layout first.
 static LogicalResult selectFor(MatmulOp op, const Cpu &cpu,
+                               ArrayRef<const Cpu *> sharers,
                                std::optional<Layout> preferred) {
   for (Attribute ref : op.getWeights()) {
     WeightOp weight = lookupWeight(op, cast<SymbolRefAttr>(ref));
-    const Kernel *kernel = selectKernel(cpu, weight.getQuant(), inputKind(op),
-                                        weight.getGroup() != 0, preferred);
+    const bool groups = weight.getGroup() != 0;
+    std::optional<Layout> wanted = preferred;
+    if (!sharers.empty()) {
+      wanted = sharedLayout(allKernels(), sharers, weight.getQuant(),
+                            inputKind(op), groups, preferred);
+      if (!wanted) {
+        InFlightDiagnostic error =
+            op.emitOpError()
+            << "no layout of " << stringifyEnum(weight.getQuant())
+            << " weights has a kernel for " << stringifyEnum(inputKind(op))
+            << " inputs on all of";
+        for (const Cpu *sharer : sharers)
+          error << ' ' << sharer->name;
+        return error << "; compile a program for each";
+      }
+    }
+    const Kernel *kernel =
+        selectKernel(cpu, weight.getQuant(), inputKind(op), groups, wanted);
     if (!kernel)
       return op.emitOpError()
              << "no kernel multiplies " << stringifyEnum(weight.getQuant())
@@ -170,9 +189,17 @@ struct SelectKernelsPass : bitnet::impl::SelectKernelsBase<SelectKernelsPass> {
       module.emitError() << "unknown layout '" << layout << "'";
       return signalPassFailure();
     }
+    SmallVector<const Cpu *> sharers;
+    for (StringRef name : llvm::split(shared, ','))
+      if (const Cpu *sharer = lookupCpu(name)) {
+        sharers.push_back(sharer);
+      } else if (!name.empty()) {
+        module.emitError() << "unknown target '" << name << "'";
+        return signalPassFailure();
+      }
     WalkResult walked = module.walk([&](Operation *op) {
       if (auto matmul = dyn_cast<MatmulOp>(op))
-        return failed(selectFor(matmul, *cpu, preferred))
+        return failed(selectFor(matmul, *cpu, sharers, preferred))
                    ? WalkResult::interrupt()
                    : WalkResult::advance();
       if (auto embed = dyn_cast<EmbedOp>(op)) {

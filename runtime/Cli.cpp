@@ -48,17 +48,18 @@ static std::string programHelp(const bitnet_model &model,
          program + " run \"Once upon a time\"\n";
 }
 
-int runProgram(const bitnet_model &model, int argc, char **argv) {
+int runProgram(const bitnet_model &compiled, int argc, char **argv) {
   // Before anything that could reach generated code.
+  if (std::string problem = checkModel(compiled); !problem.empty())
+    return fail(problem);
   uint64_t features =
       maskCpuFeatures(detectCpuFeatures(), getenv("BITNET_CPU_MASK"));
+  const bitnet_model model = chooseVariant(compiled, features);
   if (std::string problem = missingFeatures(model, features);
       !problem.empty()) {
     fail(problem);
     return ExitCpu;
   }
-  if (std::string problem = checkModel(model); !problem.empty())
-    return fail(problem);
   if (model.weight_bytes_per_token && model.weights_begin == model.weights_end)
     return fail("this program holds no weights; it was linked without bitnetc");
 

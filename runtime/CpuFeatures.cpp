@@ -118,6 +118,22 @@ std::string listCpuFeatures(uint64_t features) {
   return list;
 }
 
+bitnet_model chooseVariant(const bitnet_model &model, uint64_t features) {
+  for (uint32_t i = model.num_variants; i-- > 0;)
+    if (!(model.variants[i]->required_features & ~features))
+      return bitnet_with_variant(&model, model.variants[i]);
+  return model;
+}
+
+std::string targetNames(const bitnet_model &model) {
+  if (model.num_variants == 0)
+    return model.target;
+  std::string names;
+  for (uint32_t i = 0; i < model.num_variants; ++i)
+    names += (i ? "," : "") + std::string(model.variants[i]->target);
+  return names;
+}
+
 std::string missingFeatures(const bitnet_model &model, uint64_t features) {
   uint64_t missing = model.required_features & ~features;
   if (!missing)
@@ -128,8 +144,8 @@ std::string missingFeatures(const bitnet_model &model, uint64_t features) {
   // The row of the CPU table that asks for nothing beyond the architecture.
   const char *baseline =
       model.arch == BITNET_ARCH_AARCH64 ? "arm64" : "generic";
-  return std::string("this program was compiled for ") + model.target +
-         " and needs " + names +
+  return "this program was compiled for " + targetNames(model) + " and needs " +
+         (model.num_variants ? "at least " : "") + names +
          ", which this CPU lacks; compile it with --target=" + baseline +
          ", or with --target=native on this machine";
 }

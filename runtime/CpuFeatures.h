@@ -24,6 +24,14 @@ uint64_t maskCpuFeatures(uint64_t features, const char *list);
 /// "avx2, fma"
 std::string listCpuFeatures(uint64_t features);
 
+/// `model` with the best variant for a CPU of `features`: the last that needs no
+/// others; as it is if it has no variants or none of them fits.
+bitnet_model chooseVariant(const bitnet_model &model, uint64_t features);
+
+/// All targets that `model` was compiled for, from the poorest to the richest:
+/// "x86-64-v2,znver4", as --target= takes them.
+std::string targetNames(const bitnet_model &model);
+
 /// The sentence to print if `model` needs more than `features`, else empty.
 std::string missingFeatures(const bitnet_model &model, uint64_t features);
 

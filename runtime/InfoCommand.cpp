@@ -112,7 +112,9 @@ int infoCommand(const bitnet_model &model, const std::string &program,
   report.text("compiler", model.compiler);
   report.number("abi_version", model.abi_version);
   report.text("arch", archName(model.arch));
+  // Of several, the one that was chosen for this CPU.
   report.text("target", model.target);
+  report.text("targets", targetNames(model));
   report.text("required_features", listCpuFeatures(model.required_features));
   report.number("parameters", model.num_parameters);
   report.number("vocab_size", model.vocab_size);

@@ -99,13 +99,19 @@ const Kernel *mlir::bitnet::lookupKernel(StringRef name) {
   return row == std::end(kKernels) ? nullptr : row;
 }
 
+/// Whether `k` multiplies these two on `cpu`.
+static bool fits(const Kernel &k, const Cpu &cpu, WeightQuant weight,
+                 InputQuant input, bool scaleGroups) {
+  return k.weight == weight && k.input == input &&
+         (!scaleGroups || k.scaleGroups) && cpu.hasFeatures(k.features);
+}
+
 const Kernel *mlir::bitnet::selectKernel(const Cpu &cpu, WeightQuant weight,
                                          InputQuant input, bool scaleGroups,
                                          std::optional<Layout> preferred) {
   const Kernel *first = nullptr;
   for (const Kernel &k : kKernels) {
-    if (k.weight != weight || k.input != input ||
-        (scaleGroups && !k.scaleGroups) || !cpu.hasFeatures(k.features))
+    if (!fits(k, cpu, weight, input, scaleGroups))
       continue;
     if (!preferred || k.layout == *preferred)
       return &k;
@@ -113,6 +119,43 @@ const Kernel *mlir::bitnet::selectKernel(const Cpu &cpu, WeightQuant weight,
       first = &k;
   }
   return first;
+}
+
+std::optional<Layout>
+mlir::bitnet::sharedLayout(ArrayRef<Kernel> kernels, ArrayRef<const Cpu *> cpus,
+                           WeightQuant weight, InputQuant input,
+                           bool scaleGroups, std::optional<Layout> preferred) {
+  // Rows that `cpu` would have taken before the first one of `layout`.
+  auto costFor = [&](const Cpu &cpu, Layout layout) -> std::optional<unsigned> {
+    unsigned better = 0;
+    for (const Kernel &k : kernels) {
+      if (!fits(k, cpu, weight, input, scaleGroups))
+        continue;
+      if (k.layout == layout)
+        return better;
+      ++better;
+    }
+    return std::nullopt;
+  };
+  std::optional<Layout> best;
+  unsigned lowest = 0;
+  for (const Kernel &k : kernels) {
+    unsigned sum = 0;
+    bool shared = llvm::all_of(cpus, [&](const Cpu *cpu) {
+      auto cost = costFor(*cpu, k.layout);
+      sum += cost.value_or(0);
+      return cost.has_value();
+    });
+    if (!shared)
+      continue;
+    if (k.layout == preferred)
+      return k.layout;
+    if (!best || sum < lowest) {
+      best = k.layout;
+      lowest = sum;
+    }
+  }
+  return best;
 }
 
 static void printChoices(llvm::raw_ostream &os, llvm::ArrayRef<Cpu> cpus) {

@@ -39,6 +39,14 @@ const Kernel *selectKernel(const Cpu &cpu, WeightQuant weight, InputQuant input,
                            bool scaleGroups = false,
                            std::optional<Layout> preferred = std::nullopt);
 
+/// The layout that all of `cpus` have a kernel for and that costs them least: a
+/// CPU counts the rows of `kernels` that it would have taken before. Layout
+/// `preferred` comes before the others. Nothing if they have none in common.
+std::optional<Layout>
+sharedLayout(ArrayRef<Kernel> kernels, ArrayRef<const Cpu *> cpus,
+             WeightQuant weight, InputQuant input, bool scaleGroups = false,
+             std::optional<Layout> preferred = std::nullopt);
+
 /// The CPUs and the kernel that each takes for each pair of quantisers.
 void printTargets(llvm::raw_ostream &os);
 

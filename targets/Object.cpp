@@ -13,6 +13,7 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/IR/Verifier.h"
+#include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/raw_ostream.h"
@@ -119,25 +120,56 @@ mlir::bitnet::translateForCpu(ModuleOp module, const Cpu &cpu,
   return translate(module, cpu, **machine, context);
 }
 
-llvm::Error mlir::bitnet::emitObject(ModuleOp module, const Cpu &cpu,
+/// Moves the code for another row into `module`. Every function carries its row
+/// as attributes, so one object holds code for several. Names say which.
+static llvm::Error merge(llvm::Module &module,
+                         std::unique_ptr<llvm::Module> other, const Cpu &cpu) {
+  std::vector<std::string> exported;
+  for (llvm::GlobalValue &value : other->global_values())
+    if (value.isDeclaration())
+      continue;
+    else if (!value.hasLocalLinkage())
+      exported.push_back(value.getName().str());
+    else if (value.hasName())
+      value.setName(value.getName() + "." + cpu.name);
+  if (llvm::Linker::linkModules(module, std::move(other)))
+    return createStringError("the code for " + cpu.name +
+                             " does not fit to the rest");
+  for (const std::string &name : exported)
+    module.getNamedValue(name)->setLinkage(llvm::GlobalValue::InternalLinkage);
+  return llvm::Error::success();
+}
+
+llvm::Error mlir::bitnet::emitObject(ArrayRef<TargetModule> modules,
                                      EmitKind kind,
                                      llvm::raw_pwrite_stream &out) {
-  auto machine = createTargetMachine(cpu);
-  if (!machine)
-    return machine.takeError();
   llvm::LLVMContext context;
-  auto result = translate(module, cpu, **machine, context);
-  if (!result)
-    return result.takeError();
+  std::unique_ptr<llvm::TargetMachine> machine;
+  std::unique_ptr<llvm::Module> result;
+  for (auto [module, cpu] : modules) {
+    auto own = createTargetMachine(*cpu);
+    if (!own)
+      return own.takeError();
+    auto translated = translate(module, *cpu, **own, context);
+    if (!translated)
+      return translated.takeError();
+    if (!result) {
+      machine = std::move(*own);
+      result = std::move(*translated);
+    } else if (llvm::Error error =
+                   merge(*result, std::move(*translated), *cpu)) {
+      return error;
+    }
+  }
   if (kind == EmitKind::LLVMIR) {
-    (*result)->print(out, nullptr);
+    result->print(out, nullptr);
     return llvm::Error::success();
   }
   llvm::legacy::PassManager passes;
   auto file = kind == EmitKind::Assembly ? llvm::CodeGenFileType::AssemblyFile
                                          : llvm::CodeGenFileType::ObjectFile;
-  if ((*machine)->addPassesToEmitFile(passes, out, nullptr, file))
+  if (machine->addPassesToEmitFile(passes, out, nullptr, file))
     return createStringError("LLVM cannot emit this kind of file");
-  passes.run(**result);
+  passes.run(*result);
   return llvm::Error::success();
 }

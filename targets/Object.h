@@ -21,9 +21,17 @@ namespace mlir::bitnet {
 
 enum class EmitKind { LLVMIR, Assembly, Object };
 
-/// Translates, optimises and writes `module`. Floating point is never
-/// contracted nor reassociated, and nothing outside cpu.features is used.
-llvm::Error emitObject(ModuleOp module, const Cpu &cpu, EmitKind kind,
+/// A module and the row that it is for.
+struct TargetModule {
+  ModuleOp module;
+  const Cpu *cpu;
+};
+
+/// Translates, optimises and writes `modules` as one file. Floating point is
+/// never contracted nor reassociated, and nothing outside of cpu.features is
+/// used. Several, of one architecture, may name what another one defines; only
+/// what the first defines is visible outside.
+llvm::Error emitObject(ArrayRef<TargetModule> modules, EmitKind kind,
                        llvm::raw_pwrite_stream &out);
 
 /// The optimised LLVM IR alone, for a JIT.

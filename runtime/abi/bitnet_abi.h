@@ -23,7 +23,7 @@ extern "C" {
 /* "BNET" in a little-endian word. */
 #define BITNET_ABI_MAGIC 0x54454E42u
 /* Raised with every change of the structures below or of step's contract. */
-#define BITNET_ABI_VERSION 2u
+#define BITNET_ABI_VERSION 3u
 /* Required alignment in bytes of workspace, KV pages, weights and logits. */
 #define BITNET_ALIGNMENT 64u
 
@@ -146,6 +146,18 @@ typedef struct bitnet_blob {
   uint64_t size;
 } bitnet_blob;
 
+/* The code of a model for one of the targets that it was compiled for, and what
+ * else of the descriptor depends on the target. All of them read the same
+ * weights and KV pages and compute the same logits, to the bit. */
+typedef struct bitnet_variant {
+  uint64_t required_features;
+  const char *target;
+  const char *summary;
+  uint64_t workspace_bytes_fixed;
+  uint64_t workspace_bytes_per_token;
+  bitnet_step_fn step;
+} bitnet_variant;
+
 typedef struct bitnet_model {
   uint32_t magic;       /* BITNET_ABI_MAGIC */
   uint32_t abi_version; /* BITNET_ABI_VERSION */
@@ -199,7 +211,29 @@ typedef struct bitnet_model {
   const int32_t *eos_tokens; /* [num_eos_tokens] */
 
   bitnet_step_fn step;
+
+  /* A model that was compiled for several targets: the code for each, from the
+   * poorest to the richest; the last whose required_features a CPU has is the
+   * best for it (bitnet_with_variant). The fields above are those of
+   * variants[0], which is right for whoever does not want to choose. With one
+   * target there are none. */
+  const bitnet_variant *const *variants; /* [num_variants] */
+  uint32_t num_variants;
+  uint32_t reserved;
 } bitnet_model;
+
+/* The descriptor of a model as if it had been compiled for `variant` alone. */
+static inline bitnet_model bitnet_with_variant(const bitnet_model *model,
+                                               const bitnet_variant *variant) {
+  bitnet_model result = *model;
+  result.required_features = variant->required_features;
+  result.target = variant->target;
+  result.summary = variant->summary;
+  result.workspace_bytes_fixed = variant->workspace_bytes_fixed;
+  result.workspace_bytes_per_token = variant->workspace_bytes_per_token;
+  result.step = variant->step;
+  return result;
+}
 
 #ifdef __cplusplus
 #define BITNET_ABI_ASSERT static_assert
@@ -214,7 +248,10 @@ BITNET_ABI_ASSERT(offsetof(bitnet_model, kv_page_bytes) == 96, "model layout");
 BITNET_ABI_ASSERT(offsetof(bitnet_model, model_hash) == 152, "model layout");
 BITNET_ABI_ASSERT(offsetof(bitnet_model, weights_begin) == 184, "model layout");
 BITNET_ABI_ASSERT(offsetof(bitnet_model, step) == 248, "model layout");
-BITNET_ABI_ASSERT(sizeof(bitnet_model) == 256, "bitnet_model layout");
+BITNET_ABI_ASSERT(offsetof(bitnet_model, variants) == 256, "model layout");
+BITNET_ABI_ASSERT(sizeof(bitnet_model) == 272, "bitnet_model layout");
+BITNET_ABI_ASSERT(offsetof(bitnet_variant, step) == 40, "variant layout");
+BITNET_ABI_ASSERT(sizeof(bitnet_variant) == 48, "bitnet_variant layout");
 #undef BITNET_ABI_ASSERT
 
 #ifdef __cplusplus

@@ -57,3 +57,34 @@ TEST(CpuFeatures, Masks) {
   EXPECT_EQ(maskCpuFeatures(7, "sse2"), 6u);
   EXPECT_EQ(listCpuFeatures(3), "sse2, ssse3");
 }
+
+TEST(CpuFeatures, TheLastVariantThatFitsIsChosen) {
+  bitnet_step_fn steps[] = {program_model.step,
+                            [](const bitnet_model *, const bitnet_context *,
+                               const bitnet_batch *, float *, bitnet_team *,
+                               uint32_t) {}};
+  const bitnet_variant poor = {2, "poor", "p", 10, 1, steps[0]},
+                       rich = {7, "rich", "r", 20, 2, steps[1]};
+  const bitnet_variant *const variants[] = {&poor, &rich};
+  bitnet_model model = program_model;
+  EXPECT_EQ(targetNames(model), model.target);
+  EXPECT_EQ(chooseVariant(model, ~0ull).step, model.step);
+  model = bitnet_with_variant(&model, &poor);
+  model.variants = variants;
+  model.num_variants = 2;
+  EXPECT_EQ(targetNames(model), "poor,rich");
+
+  const bitnet_model best = chooseVariant(model, 15);
+  EXPECT_STREQ(best.target, "rich");
+  EXPECT_STREQ(best.summary, "r");
+  EXPECT_EQ(best.required_features, 7u);
+  EXPECT_EQ(best.workspace_bytes_fixed, 20u);
+  EXPECT_EQ(best.workspace_bytes_per_token, 2u);
+  EXPECT_EQ(best.step, steps[1]);
+  EXPECT_EQ(best.vocab_size, model.vocab_size);
+  EXPECT_STREQ(chooseVariant(model, 3).target, "poor");
+  EXPECT_STREQ(chooseVariant(model, 1).target, "poor");
+  EXPECT_NE(missingFeatures(model, 1).find(
+                "compiled for poor,rich and needs at least ssse3,"),
+            std::string::npos);
+}

@@ -25,7 +25,7 @@ TEST(DriverOptions, Defaults) {
   DriverOptions options = parse({"model"});
   EXPECT_EQ(options.path, "model");
   EXPECT_EQ(options.emit, Emit::Program);
-  ASSERT_NE(options.cpu, nullptr);
+  ASSERT_EQ(options.cpus.size(), 1u);
   EXPECT_FALSE(options.cpuNote.empty());
   EXPECT_FALSE(options.verbose || options.saveTemps || options.help);
 }
@@ -41,7 +41,7 @@ TEST(DriverOptions, ValuesInEverySpelling) {
     EXPECT_EQ(options.path, "m");
     EXPECT_EQ(options.output, "x");
     EXPECT_EQ(options.emit, Emit::Object);
-    EXPECT_EQ(options.cpu->name, "znver4");
+    EXPECT_EQ(options.cpus[0]->name, "znver4");
     EXPECT_TRUE(options.cpuNote.empty());
   }
   EXPECT_EQ(parse({"--", "-m"}).path, "-m");

@@ -66,6 +66,48 @@ TEST(Kernels, APreferredLayoutComesFirst) {
   EXPECT_EQ(name(WeightQuant::Binary, Layout::Trit2R64), "sign1_vnni");
 }
 
+TEST(Kernels, SeveralCpusShareALayout) {
+  auto layout = [](llvm::ArrayRef<const char *> names,
+                   std::optional<Layout> preferred = std::nullopt) {
+    llvm::SmallVector<const Cpu *> cpus;
+    for (const char *name : names)
+      cpus.push_back(lookupCpu(name));
+    return sharedLayout(allKernels(), cpus, WeightQuant::Ternary,
+                        InputQuant::Int8, false, preferred);
+  };
+  EXPECT_EQ(layout({"znver4"}), Layout::Trit5R80);
+  EXPECT_EQ(layout({"icelake-server", "znver4"}), Layout::Trit5R80);
+  EXPECT_EQ(layout({"x86-64-v2", "znver4"}), Layout::Trit2R64);
+  EXPECT_EQ(layout({"icelake-server", "znver4"}, Layout::Trit2R64),
+            Layout::Trit2R64);
+}
+
+// Each of two CPUs likes another layout; that which is second for one and first
+// for the other is better than that which is third and first.
+TEST(Kernels, SharedLayoutIsTheCheapestForAll) {
+  static constexpr llvm::StringLiteral rich[] = {"avx512vnni"};
+  static constexpr llvm::StringLiteral richer[] = {"avx512vnni", "avx512vbmi"};
+  static constexpr llvm::StringLiteral poor[] = {"neon"};
+  auto row = [](Layout layout, llvm::ArrayRef<llvm::StringLiteral> features) {
+    return Kernel{
+        "k", WeightQuant::Ternary, InputQuant::Int8, features, layout, true, 1,
+        ""};
+  };
+  const Kernel table[] = {row(Layout::Trit5R80, richer),
+                          row(Layout::U8Row, rich), row(Layout::Trit2R64, {}),
+                          row(Layout::Bit1R64, {})};
+  const Cpu *x86 = lookupCpu("znver4"), *arm = lookupCpu("arm64");
+  auto shared = [&](llvm::ArrayRef<Kernel> kernels,
+                    llvm::ArrayRef<const Cpu *> cpus) {
+    return sharedLayout(kernels, cpus, WeightQuant::Ternary, InputQuant::Int8);
+  };
+  EXPECT_EQ(shared(table, {x86, arm}), Layout::Trit2R64);
+  const Kernel apart[] = {row(Layout::Trit5R80, rich),
+                          row(Layout::Trit2R64, poor)};
+  EXPECT_EQ(shared(apart, {x86}), Layout::Trit5R80);
+  EXPECT_EQ(shared(apart, {x86, arm}), std::nullopt);
+}
+
 // A new row may only make a kernel faster, never the only one.
 TEST(Kernels, EveryPairHasAGenericRowAndItIsLast) {
   std::set<std::string> names;

@@ -60,7 +60,7 @@ static std::string emit(const Cpu &cpu, EmitKind kind) {
   OwningOpRef<ModuleOp> module = lower(context, kText, cpu, false);
   llvm::SmallString<0> bytes;
   llvm::raw_svector_ostream out(bytes);
-  llvm::cantFail(emitObject(*module, cpu, kind, out));
+  llvm::cantFail(emitObject({{*module, &cpu}}, kind, out));
   return bytes.str().str();
 }
 

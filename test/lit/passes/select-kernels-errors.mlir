@@ -1,5 +1,6 @@
 // RUN: not bitnet-opt %s --bitnet-select-kernels=target=pdp11 2>&1 | FileCheck %s
 // RUN: not bitnet-opt %s --bitnet-select-kernels=layout=trit3 2>&1 | FileCheck %s --check-prefix=LAYOUT
+// RUN: not bitnet-opt %s --bitnet-select-kernels=shared=generic,pdp11 2>&1 | FileCheck %s
 
 // LAYOUT: error: unknown layout 'trit3'
 // CHECK: error: unknown target 'pdp11'

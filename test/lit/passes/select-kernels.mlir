@@ -1,6 +1,7 @@
 // RUN: bitnet-opt %s --bitnet-select-kernels=target=znver4 | FileCheck %s --check-prefixes=CHECK,ZNVER4
 // RUN: bitnet-opt %s --bitnet-select-kernels=target=generic | FileCheck %s --check-prefixes=CHECK,GENERIC
 // RUN: bitnet-opt %s --bitnet-select-kernels="target=znver4 layout=trit2_r64" | FileCheck %s --check-prefixes=CHECK,TRIT2
+// RUN: bitnet-opt %s --bitnet-select-kernels="target=znver4 shared=generic,znver4" | FileCheck %s --check-prefixes=CHECK,SHARED
 
 // Weights lie one after the other, each on a cache line; records on a page.
 // CHECK: bitnet.record @globals count 1 attributes {offset = 0 : i64, stride = 25600 : i64}
@@ -56,6 +57,10 @@ func.func @ternary_bits(%x: tensor<?x160xf32>) -> tensor<?x20xf32> {
 // ZNVER4: [@layer::@t] kernel "trit5_vbmi"
 // ZNVER4: [@layer::@b] kernel "bit1_vpopcntdq"
 // ZNVER4: [@globals::@embed] kernel "u8_vnni"
+// Weights that code for a poorer CPU reads too have a layout for that.
+// SHARED: [@layer::@t] kernel "trit2_vnni"
+// SHARED: [@layer::@b] kernel "bit1_vpopcntdq"
+// SHARED: [@globals::@embed] kernel "u8_vnni"
 // A layout that is asked for comes before the first row of the table.
 // TRIT2: [@layer::@t] kernel "trit2_vnni"
 // TRIT2: [@layer::@b] kernel "bit1_vpopcntdq"
