@@ -31,6 +31,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
+#include "llvm/TargetParser/Triple.h"
 #include <cstdio>
 
 using namespace mlir;
@@ -75,6 +76,9 @@ private:
   Error keepTemp(StringRef extension, StringRef bytes);
 
   void chooseNames();
+  const char *objectExtension() const {
+    return llvm::Triple(options.triple).isOSWindows() ? ".obj" : ".o";
+  }
   /// The output without ".o": net.weights, net.h, net.graph.mlir.
   std::string beside(StringRef extension) const {
     return base + extension.str();
@@ -125,11 +129,12 @@ void Compilation::chooseNames() {
   output = options.output;
   if (output.empty())
     output = options.emit == Emit::Program  ? file
-             : options.emit == Emit::Object ? file + ".o"
+             : options.emit == Emit::Object ? file + objectExtension()
                                             : "-";
   base = output == "-" ? file : output;
-  if (StringRef(base).ends_with(".o"))
-    base.resize(base.size() - 2);
+  for (StringRef extension : {".o", ".obj"})
+    if (StringRef(base).ends_with(extension))
+      base.resize(base.size() - extension.size());
 }
 
 std::string Compilation::moduleText() {
@@ -270,7 +275,7 @@ Error Compilation::emit(EmitKind kind, llvm::SmallVectorImpl<char> &bytes) {
   std::vector<TargetModule> modules = {{*module, options.cpus[0]}};
   for (size_t i = 0; i < others.size(); ++i)
     modules.push_back({*others[i], options.cpus[i + 1]});
-  Error error = emitObject(modules, kind, out);
+  Error error = emitObject(modules, kind, out, options.triple);
   internal |= static_cast<bool>(error);
   return error;
 }

@@ -4,6 +4,7 @@
 #include "ModelJsonWords.h"
 
 #include "targets/Kernels.h"
+#include "targets/Systems.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Config/llvm-config.h"
@@ -110,6 +111,35 @@ static Error setTarget(DriverOptions &options, StringRef value) {
   // The table is in that order.
   llvm::sort(options.cpus);
   return checkTogether(options.cpus);
+}
+
+static Error setTriple(DriverOptions &options, StringRef value) {
+  StringRef arch;
+  auto triple = mlir::bitnet::resolveTriple(value, arch);
+  if (!triple)
+    return triple.takeError();
+  options.triple = *triple;
+  options.tripleArch = arch.str();
+  return Error::success();
+}
+
+/// The targets of a triple: any processor, unless some are named.
+static Error checkTriple(DriverOptions &options) {
+  if (options.triple.empty())
+    return Error::success();
+  if (options.emit == Emit::Program)
+    return createStringError("programs are made for Linux; with --triple, say "
+                             "--emit=obj");
+  if (options.cpus.empty())
+    options.cpus.push_back(
+        llvm::find_if(mlir::bitnet::allCpus(), [&](const Cpu &cpu) {
+          return cpu.arch == options.tripleArch;
+        }));
+  if (options.cpus[0]->arch != options.tripleArch)
+    return createStringError("target '" + options.cpus[0]->name + "' is for " +
+                             options.cpus[0]->arch + ", triple '" +
+                             options.triple + "' is not");
+  return Error::success();
 }
 
 std::string
@@ -250,7 +280,12 @@ static constexpr OptionRow kOptions[] = {
      "commas: one program with code for each over one copy\n"
      "of the weights, which takes the best when it starts",
      setTarget},
-    {"Target", "--print-targets", "", "", "list CPUs and the kernels they get",
+    {"Target", "--triple", "", "TRIPLE",
+     "with --emit=obj, another system than Linux:\n"
+     "arm64-apple-macos, x86_64-pc-windows-msvc, ...",
+     setTriple},
+    {"Target", "--print-targets", "", "",
+     "list CPUs, the kernels they get, and triples",
      setFlag<&DriverOptions::printTargets>},
     {"Model", "--i2s-layout", "", "KIND",
      "codes of I2_S tensors in a GGUF file lie in blocks\n"
@@ -378,6 +413,8 @@ bitnetc::parseOptions(llvm::ArrayRef<const char *> arguments) {
                              "symbols of a program");
   if (options.output == "-" && options.emit >= Emit::Object && !options.explain)
     return createStringError("only text can be written to standard output");
+  if (Error error = checkTriple(options))
+    return error;
   if (options.cpus.empty())
     if (Error error = setTarget(options, "native"))
       return error;

@@ -30,7 +30,8 @@ struct DriverOptions {
   ImportOptions import;
   /// One, or several that one program is for: from the poorest to the richest.
   std::vector<const mlir::bitnet::Cpu *> cpus;
-  std::string cpuNote; ///< Why that one, if it was not named.
+  std::string triple, tripleArch; ///< Empty: those of the targets.
+  std::string cpuNote;            ///< Why that one, if it was not named.
   mlir::bitnet::HeadScreenOptions headScreen;
   std::string layout; ///< Preferred; empty: as the table of kernels says.
   bool verbose = false, quiet = false, saveTemps = false;

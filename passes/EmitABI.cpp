@@ -23,6 +23,7 @@
 #include "passes/lower/Emitter.h"
 #include "runtime/abi/bitnet_abi.h"
 #include "targets/Cpu.h"
+#include "targets/Object.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/StringExtras.h"
@@ -260,6 +261,7 @@ LLVM::LLVMFuncOp AbiEmitter::emitEntry(LLVM::LLVMFuncOp step) {
   b.setInsertionPointToEnd(module.getBody());
   auto entry = LLVM::LLVMFuncOp::create(b, loc, (prefix + "_step").str(), type,
                                         LLVM::Linkage::Internal);
+  entry.setPassthroughAttr(b.getStrArrayAttr({kEntryAttribute}));
   Block *block = entry.addEntryBlock(b);
   b.setInsertionPointToStart(block);
   Value context = block->getArgument(1), batch = block->getArgument(2),

@@ -30,8 +30,18 @@ static void initializeAArch64() {
 }
 
 static constexpr Isa kIsas[] = {
-    {"x86_64", populateX86MicroOps, initializeX86},
-    {"aarch64", populateAArch64MicroOps, initializeAArch64},
+    {"x86_64",
+     populateX86MicroOps,
+     initializeX86,
+     {"movl $$64, %eax\n\tmovq %rsp, %rcx\n1:\n\tsubq $$4096, %rcx\n\t"
+      "testl %eax, (%rcx)\n\tdecl %eax\n\tjne 1b",
+      "~{rax},~{rcx},~{memory},~{dirflag},~{fpsr},~{flags}"}},
+    {"aarch64",
+     populateAArch64MicroOps,
+     initializeAArch64,
+     {"mov w8, #64\n\tmov x9, sp\n1:\n\tsub x9, x9, #1, lsl #12\n\t"
+      "ldrb wzr, [x9]\n\tsubs w8, w8, #1\n\tb.ne 1b",
+      "~{x8},~{x9},~{memory},~{cc}"}},
 };
 
 const Isa &mlir::bitnet::getIsa(const Cpu &cpu) {

@@ -11,10 +11,17 @@
 
 namespace mlir::bitnet {
 
+/// Inline assembly, as LLVM takes it.
+struct AsmText {
+  const char *text, *clobbers;
+};
+
 struct Isa {
   llvm::StringRef arch; ///< As in Cpu::arch.
   void (*populateMicroOps)(const Cpu &, RewritePatternSet &);
   void (*initializeBackend)();
+  /// Touches 64 pages of 4 KiB below the stack pointer, one after the other.
+  AsmText probeStack;
 };
 
 /// The row of cpu.arch. Every CPU of the table has one.

@@ -1,6 +1,7 @@
 //===- Kernels.cpp - Which kernel a matmul gets ---------------------------===//
 
 #include "targets/Kernels.h"
+#include "targets/Systems.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -194,6 +195,10 @@ void mlir::bitnet::printTargets(llvm::raw_ostream &os) {
     printChoices(os, cpus);
     rest = rest.drop_front(cpus.size());
   }
+
+  os << "\nSystems (--triple=, for objects)\n\n";
+  for (const System &system : allSystems())
+    os << llvm::formatv("  {0,-28}{1}\n", system.triple, system.description);
 
   os << '\n';
   for (const Kernel &kernel : allKernels())

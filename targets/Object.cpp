@@ -9,6 +9,11 @@
 #include "llvm/Analysis/CGSCCPassManager.h"
 #include "llvm/Analysis/LoopAnalysisManager.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InlineAsm.h"
+#include "llvm/IR/InstIterator.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -24,9 +29,9 @@ using namespace mlir::bitnet;
 using llvm::createStringError;
 
 static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
-createTargetMachine(const Cpu &cpu) {
+createTargetMachine(const Cpu &cpu, StringRef tripleText = "") {
   getIsa(cpu).initializeBackend();
-  llvm::Triple triple(cpu.triple);
+  llvm::Triple triple(tripleText.empty() ? cpu.triple : tripleText);
   std::string message;
   const llvm::Target *target =
       llvm::TargetRegistry::lookupTarget(triple, message);
@@ -42,8 +47,42 @@ createTargetMachine(const Cpu &cpu) {
       triple, cpu.isaCpu, cpu.featureString(), options, llvm::Reloc::PIC_,
       /*CM=*/std::nullopt, llvm::CodeGenOptLevel::Aggressive));
   if (!machine)
-    return createStringError("LLVM has no machine for " + cpu.triple);
+    return createStringError("LLVM has no machine for " + triple.str());
   return machine;
+}
+
+/// Windows gives a thread its stack page by page, as each is touched, and LLVM
+/// would call a library (__chkstk) for frames of more than one page. The entry
+/// touches what all frames below it may need instead: Isa::probeStack. No call
+/// path has more than four functions.
+static constexpr unsigned kProbedStack = 64 * 4096;
+static constexpr unsigned kLargestFrame = kProbedStack / 4;
+
+static void probeStack(llvm::Function &entry, const Isa &isa) {
+  // Frames of what is called must stay below the probe.
+  for (llvm::Instruction &instruction : llvm::instructions(entry))
+    if (auto *call = llvm::dyn_cast<llvm::CallInst>(&instruction))
+      if (llvm::Function *callee = call->getCalledFunction())
+        callee->addFnAttr(llvm::Attribute::NoInline);
+  llvm::IRBuilder<> b(&*entry.getEntryBlock().getFirstInsertionPt());
+  b.CreateCall(llvm::InlineAsm::get(
+      llvm::FunctionType::get(b.getVoidTy(), /*isVarArg=*/false),
+      isa.probeStack.text, isa.probeStack.clobbers, /*hasSideEffects=*/true));
+}
+
+/// What a system demands of functions: that its debugger and its exceptions can
+/// walk through them, and how a stack grows.
+static void setSystemAttributes(llvm::Function &function,
+                                const llvm::Triple &triple, const Isa &isa) {
+  if (triple.isOSWindows()) {
+    function.setUWTableKind(llvm::UWTableKind::Sync);
+    function.addFnAttr("no-stack-arg-probe");
+    function.addFnAttr("warn-stack-size", std::to_string(kLargestFrame));
+    if (function.hasFnAttribute(kEntryAttribute))
+      probeStack(function, isa);
+  } else if (triple.isOSDarwin()) {
+    function.addFnAttr("frame-pointer", "non-leaf");
+  }
 }
 
 static void setFunctionAttributes(llvm::Module &module, const Cpu &cpu) {
@@ -61,6 +100,7 @@ static void setFunctionAttributes(llvm::Module &module, const Cpu &cpu) {
     // The object links without a library: loops must not become memset.
     function.addFnAttr("no-builtins");
     function.addFnAttr(llvm::Attribute::NoUnwind);
+    setSystemAttributes(function, module.getTargetTriple(), getIsa(cpu));
   }
 }
 
@@ -140,14 +180,29 @@ static llvm::Error merge(llvm::Module &module,
   return llvm::Error::success();
 }
 
+/// Errors of code generation, and frames that are larger than their function's
+/// attribute allows.
+static void collectProblems(const llvm::DiagnosticInfo *info, void *problems) {
+  if (info->getSeverity() != llvm::DS_Error &&
+      info->getKind() != llvm::DK_StackSize)
+    return;
+  llvm::raw_string_ostream os(*static_cast<std::string *>(problems));
+  llvm::DiagnosticPrinterRawOStream printer(os);
+  info->print(printer);
+  os << "; ";
+}
+
 llvm::Error mlir::bitnet::emitObject(ArrayRef<TargetModule> modules,
                                      EmitKind kind,
-                                     llvm::raw_pwrite_stream &out) {
+                                     llvm::raw_pwrite_stream &out,
+                                     StringRef triple) {
   llvm::LLVMContext context;
+  std::string problems;
+  context.setDiagnosticHandlerCallBack(collectProblems, &problems);
   std::unique_ptr<llvm::TargetMachine> machine;
   std::unique_ptr<llvm::Module> result;
   for (auto [module, cpu] : modules) {
-    auto own = createTargetMachine(*cpu);
+    auto own = createTargetMachine(*cpu, triple);
     if (!own)
       return own.takeError();
     auto translated = translate(module, *cpu, **own, context);
@@ -171,5 +226,6 @@ llvm::Error mlir::bitnet::emitObject(ArrayRef<TargetModule> modules,
   if (machine->addPassesToEmitFile(passes, out, nullptr, file))
     return createStringError("LLVM cannot emit this kind of file");
   passes.run(*result);
-  return llvm::Error::success();
+  return problems.empty() ? llvm::Error::success()
+                          : createStringError("generating code: " + problems);
 }

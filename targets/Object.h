@@ -1,7 +1,7 @@
 //===- Object.h - From LLVM dialect to object code -------------*- C++ -*-===//
 //
 // The last step: a module in the LLVM dialect becomes LLVM IR, assembly or an
-// ELF object for one row of the CPU table.
+// object for one row of the CPU table.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BITNET_TARGETS_OBJECT_H
@@ -21,6 +21,9 @@ namespace mlir::bitnet {
 
 enum class EmitKind { LLVMIR, Assembly, Object };
 
+/// LLVM attribute of the function that programs call.
+constexpr llvm::StringLiteral kEntryAttribute = "bitnet-entry";
+
 /// A module and the row that it is for.
 struct TargetModule {
   ModuleOp module;
@@ -30,9 +33,11 @@ struct TargetModule {
 /// Translates, optimises and writes `modules` as one file. Floating point is
 /// never contracted nor reassociated, and nothing outside of cpu.features is
 /// used. Several, of one architecture, may name what another one defines; only
-/// what the first defines is visible outside.
+/// what the first defines is visible outside. `triple` is that of the row where
+/// it is empty.
 llvm::Error emitObject(ArrayRef<TargetModule> modules, EmitKind kind,
-                       llvm::raw_pwrite_stream &out);
+                       llvm::raw_pwrite_stream &out,
+                       llvm::StringRef triple = "");
 
 /// The optimised LLVM IR alone, for a JIT.
 llvm::Expected<std::unique_ptr<llvm::Module>>
