@@ -44,7 +44,7 @@ public:
              std::function<HttpResponse(int, const std::string &)> bad)
       : shared(std::make_shared<ConnectionShared>()),
         acceptor(asio::make_strand(io)), retry(acceptor.get_executor()),
-        signals(io) {
+        signals(io, SIGINT, SIGTERM) {
     shared->options = options;
     shared->handler = std::move(handler);
     shared->bad = std::move(bad);
@@ -260,8 +260,6 @@ void AsioServer::waitForSignal() {
 
 void AsioServer::run(std::function<void(int)> call) {
   onSignal = std::move(call);
-  signals.add(SIGINT);
-  signals.add(SIGTERM);
   waitForSignal();
   asio::post(acceptor.get_executor(), [this] { accept(); });
   auto work = [this] {

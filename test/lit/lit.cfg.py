@@ -25,6 +25,7 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
 config.substitutions += [
     ("%examples", config.examples_dir),
     ("%bench", os.path.join(config.source_dir, "test", "bench")),
+    ("%serve", os.path.join(config.source_dir, "test", "serve")),
     ("%e2e", os.path.join(config.source_dir, "test", "e2e")),
     ("%abi", os.path.join(config.source_dir, "runtime", "abi")),
     ("%shared", config.shared_data),
@@ -55,6 +56,8 @@ for python in (config.python, "/usr/bin/python3"):
         config.available_features.add("numpy")
         config.substitutions.append(("%numpy_python", python))
         break
+if shutil.which("curl"):
+    config.available_features.add("curl")
 if shutil.which(config.c_compiler):
     config.available_features.add("c-compiler")
 

@@ -5,6 +5,7 @@ usage: lifecycle.py PROGRAM   (the runtime tests' program around the fake model)
 """
 import sys
 import tempfile
+import warnings
 
 from common import *
 
@@ -109,6 +110,7 @@ def tls(program):
             # Plain HTTP, garbage and silence cost only their own connection.
             assert status_of(server.raw(bytes_of("GET", "/health"))) == 0
             assert read_all(server.connect()) == b""
+            warnings.simplefilter("ignore", DeprecationWarning)
             old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
             old.maximum_version = ssl.TLSVersion.TLSv1_1

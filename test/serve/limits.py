@@ -138,7 +138,8 @@ def queue(program):
 
 def slow_reader(program):
     """A client that does not read is disconnected when enough waits for it."""
-    with Server(program, "--timeout", "2", "--parallel", "16") as server:
+    with Server(program, "--timeout", "20", "--parallel", "16",
+                env={"FAKE_DELAY_US": "4000"}) as server:
         body = {**LONG, "stream": True, "n": 16, "logprobs": 20}
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
