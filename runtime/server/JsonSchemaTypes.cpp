@@ -55,6 +55,15 @@ bool JsonSchemaCompiler::readNumber(Node &made, const Value &schema) {
   for (double limit : {made.minimum, made.maximum})
     if (std::isfinite(limit) && std::abs(limit) > kLargest)
       return fail(made.path, "bounds beyond 1e15 are not supported");
+  // Nor would any number of so many digits lie between some that are close.
+  constexpr double kClosest = 1e-9;
+  if (!made.integer && made.minimum <= made.maximum &&
+      std::isfinite(made.maximum - made.minimum) &&
+      made.maximum - made.minimum <
+          kClosest *
+              std::max({1.0, std::abs(made.minimum), std::abs(made.maximum)}))
+    return fail(made.path, "bounds of numbers so close to each other are not "
+                           "supported");
   if (made.integer && made.isBounded()) {
     // Integers of the closed range.
     if (made.minimum != -HUGE_VAL) {
