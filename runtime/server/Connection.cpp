@@ -16,6 +16,10 @@ static constexpr size_t kReadAhead = 64 << 10;
 /// gets that answer and not a reset.
 static constexpr auto kLinger = std::chrono::seconds(2);
 
+/// Incomplete requests of all connections together: this, or some of the
+/// largest.
+static constexpr uint64_t kReceived = 64 << 20, kLargestBodies = 16;
+
 static std::chrono::nanoseconds toDuration(double seconds) {
   return std::chrono::nanoseconds(static_cast<int64_t>(seconds * 1e9));
 }
@@ -216,6 +220,7 @@ void Connection::read() {
                    return;
                  }
                  self->input.append(self->chunk.data(), count);
+                 self->countReceived(count);
                  self->process();
                });
 }
@@ -227,6 +232,10 @@ void Connection::process() {
     read();
     return;
   }
+  // Who asks without reading waits, and does not fill the memory with answers;
+  // wrote() goes on.
+  if (owesMuch())
+    return;
   try {
     while (true) {
       switch (parser.feed(input)) {
@@ -252,8 +261,26 @@ void Connection::process() {
   }
 }
 
+bool Connection::owesMuch() const {
+  return pending.size() + inFlight.size() - inFlightDone > kReadAhead;
+}
+
+void Connection::countReceived(size_t bytes) {
+  if (busy)
+    return; // Read ahead, which has a bound of its own.
+  received += bytes;
+  const uint64_t all = shared->received += bytes;
+  if (all > std::max(kReceived, kLargestBodies * shared->options.limits.body))
+    answerBad(503, "too many large requests arrive at once");
+}
+
+void Connection::forgetReceived() {
+  shared->received -= std::exchange(received, 0);
+}
+
 void Connection::handle() {
   readTimer.cancel();
+  forgetReceived();
   receiving = false;
   HttpRequest request = parser.take();
   busy = true;
@@ -318,11 +345,14 @@ void Connection::wrote(error_code error, size_t count) {
     gone();
     return;
   }
+  const bool owedMuch = owesMuch();
   inFlightDone += count;
   if (inFlightDone < inFlight.size() || !pending.empty())
     flush();
   else if (closeWhenSent)
     finishClosing();
+  if (owedMuch && !owesMuch() && !busy)
+    process();
 }
 
 /// Not process(): many small requests in one packet would nest.
@@ -367,6 +397,7 @@ void Connection::close() {
   if (closed)
     return;
   closed = true;
+  forgetReceived();
   readTimer.cancel();
   writeTimer.cancel();
   stream->close();

@@ -27,6 +27,8 @@ struct ConnectionShared {
   std::function<HttpResponse(int, const std::string &)> bad;
   HttpStatistics statistics;
   std::atomic<bool> draining{false};
+  /// Bytes of requests that are not complete, of all connections.
+  std::atomic<uint64_t> received{0};
   /// All that live, for drain().
   std::mutex mutex;
   std::unordered_map<Connection *, std::weak_ptr<Connection>> connections;
@@ -59,6 +61,9 @@ private:
   void answered();
   void finishClosing();
   void expectInput();
+  bool owesMuch() const;
+  void countReceived(size_t bytes);
+  void forgetReceived();
   void gone();
   void close();
 
@@ -69,6 +74,7 @@ private:
   std::array<char, 16384> chunk;
   std::string input, pending, inFlight;
   size_t inFlightDone = 0;
+  uint64_t received = 0; ///< My part of what is shared.
   std::function<void()> onGone;
   bool reading = false, writing = false, busy = false, keepAlive = true;
   bool closeWhenSent = false, lingering = false, closed = false;

@@ -30,6 +30,7 @@ namespace bitnet::server {
 namespace {
 /// Clients beyond the limit that are told so at a time; others are just closed.
 constexpr unsigned kRefusedAtATime = 64;
+constexpr int kSendBuffer = 128 << 10;
 
 struct Address {
   sockaddr_storage storage = {};
@@ -236,9 +237,13 @@ void AsioServer::accepted(Socket socket) {
         !shared->options.tlsCertificate.empty())
       return;
   }
-  const int one = 1;
+  // What a slow reader is owed waits here, where it is counted, and not in the
+  // kernel, which would take megabytes for each.
+  const int one = 1, buffer = kSendBuffer;
   setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &one,
              sizeof(one));
+  setsockopt(socket.native_handle(), SOL_SOCKET, SO_SNDBUF, &buffer,
+             sizeof(buffer));
   auto connection =
       std::make_shared<Connection>(streams(std::move(socket)), shared);
   asio::post(connection->executor(), [connection, refuse] {

@@ -140,17 +140,72 @@ def slow_reader(program):
     """A client that does not read is disconnected when enough waits for it."""
     with Server(program, "--timeout", "20", "--parallel", "16",
                 env={"FAKE_DELAY_US": "4000"}) as server:
-        body = {**LONG, "stream": True, "n": 16, "logprobs": 20}
+        body = {"messages": [{"role": "user", "content": "a"}], "stream": True,
+                "ignore_eos": True, "n": 16, "logprobs": True,
+                "top_logprobs": 20}
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", server.port))
-        connection.sendall(bytes_of("POST", "/v1/completions",
-                                    json.dumps(body).encode()) * 40)
+        connection.sendall(bytes_of("POST", "/v1/chat/completions",
+                                    json.dumps(body).encode()))
         wait_for(lambda: server.metric("bitnet:http_connections_open") == 1,
                  15, "the slow reader to be disconnected")
         connection.close()
         wait_for(lambda: server.metric("bitnet:requests_cancelled_total") > 0)
         server.post("/v1/completions", {"prompt": "Once", "max_tokens": 1})
+
+
+def reader_of_nothing(program):
+    """Asks and asks without reading: memory stays, and the time to read ends
+    it."""
+    with Server(program, "--timeout", "2") as server:
+        before = server.rss()
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.port))
+        connection.settimeout(1)
+        try:
+            while True:
+                connection.sendall(bytes_of("GET", "/") * 1000)
+        except OSError:
+            pass # The server reads no more, or has closed.
+        assert server.rss() - before < 20_000, (before, server.rss())
+        wait_for(lambda: server.metric("bitnet:http_connections_open") == 1)
+        connection.close()
+
+
+def reads_late(program):
+    """Many answers, of which the client takes none until all are asked for."""
+    with Server(program) as server:
+        with server.connect() as connection:
+            connection.sendall(bytes_of("GET", "/props") * 3000)
+            time.sleep(0.5)
+            data = b""
+            while data.count(b"HTTP/1.1 200 OK") < 3000:
+                part = connection.recv(1 << 20)
+                assert part, data.count(b"HTTP/1.1 200 OK")
+                data += part
+
+
+def requests_together(program):
+    """Many large requests that do not end: some are refused."""
+    with Server(program, "--max-body", "1M") as server:
+        head = bytes_of("POST", "/tokenize", b" " * (1 << 20))
+        many = [server.connect() for _ in range(80)]
+        for connection in many:
+            connection.sendall(head[:1_000_000])
+        wait_for(lambda: any(select.select(many, [], [], 0)[0]))
+        refused = select.select(many, [], [], 0.5)[0]
+        assert 5 <= len(refused) < 40, len(refused)
+        for connection in refused:
+            expect_error(read_all(connection), 503)
+        assert server.rss() < 150_000, server.rss()
+        for connection in many:
+            connection.close()
+        wait_for(lambda: server.metric("bitnet:http_connections_open") == 1)
+        # Nothing of it is remembered.
+        for _ in range(100):
+            server.post("/tokenize", b'{"content": "a"}'.ljust(1 << 20))
 
 
 def json_depth_and_size(program):
@@ -171,4 +226,5 @@ def json_depth_and_size(program):
 if __name__ == "__main__":
     run_all([body_size, header_size, prompt_length, time_to_send,
              time_of_an_answer, connections, queue, slow_reader,
+             reader_of_nothing, reads_late, requests_together,
              json_depth_and_size], sys.argv[1])
