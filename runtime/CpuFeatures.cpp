@@ -81,7 +81,18 @@ uint64_t detectCpuFeatures() {
 #elif defined(__riscv)
 uint64_t detectCpuFeatures() {
   // Single-letter extensions are bits of AT_HWCAP by their letter.
-  return getauxval(AT_HWCAP) >> ('V' - 'A') & 1 ? bit(BITNET_CPU_RVV) : 0;
+  constexpr struct {
+    char letter;
+    bitnet_cpu_feature_bit feature;
+  } kLetters[] = {{'V', BITNET_CPU_RVV}, {'M', BITNET_CPU_RVM},
+                  {'A', BITNET_CPU_RVA}, {'F', BITNET_CPU_RVF},
+                  {'D', BITNET_CPU_RVD}, {'C', BITNET_CPU_RVC}};
+  const unsigned long letters = getauxval(AT_HWCAP);
+  uint64_t features = 0;
+  for (auto [letter, feature] : kLetters)
+    if (letters >> (letter - 'A') & 1)
+      features |= bit(feature);
+  return features;
 }
 #else
 uint64_t detectCpuFeatures() { return 0; }
@@ -142,8 +153,9 @@ std::string missingFeatures(const bitnet_model &model, uint64_t features) {
   if (names.empty())
     names = "a feature unknown to this runtime";
   // The row of the CPU table that asks for nothing beyond the architecture.
-  const char *baseline =
-      model.arch == BITNET_ARCH_AARCH64 ? "arm64" : "generic";
+  const char *baseline = model.arch == BITNET_ARCH_AARCH64   ? "arm64"
+                         : model.arch == BITNET_ARCH_RISCV64 ? "rv64gcv"
+                                                             : "generic";
   return "this program was compiled for " + targetNames(model) + " and needs " +
          (model.num_variants ? "at least " : "") + names +
          ", which this CPU lacks; compile it with --target=" + baseline +

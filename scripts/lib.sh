@@ -13,9 +13,11 @@ build_packages="cmake ninja-build ccache git ca-certificates
 test_packages="libgtest-dev libbenchmark-dev libeigen3-dev python3 python3-jinja2 python3-numpy
   python3-sentencepiece curl openssl chromium qemu-user-static libclang-rt-22-dev clang-format-22"
 
-# What programs for other architectures are built from (runtime/CrossBundle.cmake).
+# What programs for other architectures are built from (runtime/CrossBundle.cmake),
+# and the C library that objects for RISC-V are tested with.
 cross_packages="binutils-aarch64-linux-gnu libstdc++-12-dev-arm64-cross
-  libpcre2-dev:arm64 libssl-dev:arm64"
+  libpcre2-dev:arm64 libssl-dev:arm64
+  gcc-riscv64-linux-gnu libc6-dev-riscv64-cross"
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 

@@ -54,8 +54,12 @@ static constexpr StringLiteral kAVX512[] = {"sse2",
 static constexpr StringLiteral kNeon[] = {"neon"};
 static constexpr StringLiteral kDotprod[] = {"neon", "dotprod"};
 
+// Those that LLVM's bare ISA (integers) lacks of the usual rv64gc, and vectors.
+static constexpr StringLiteral kRVV[] = {"m", "a", "f", "d", "c", "v"};
+
 static constexpr StringLiteral kLinuxX86 = "x86_64-unknown-linux-gnu";
 static constexpr StringLiteral kLinuxArm = "aarch64-unknown-linux-gnu";
+static constexpr StringLiteral kLinuxRiscV = "riscv64-unknown-linux-gnu";
 
 // From the poorest to the richest: nativeCpu takes the last that fits. Neither
 // of alderlake and skylake-avx512 has all that the other has.
@@ -90,6 +94,9 @@ static constexpr Cpu kCpus[] = {
      32, 64 << 10, 512 << 10, 0, "sdot: Raspberry Pi 5"},
     {"neoverse-n1", "aarch64", kLinuxArm, "generic", "neoverse-n1", kDotprod,
      128, 32, 64 << 10, 1 << 20, 0, "sdot: Graviton 2, Ampere Altra"},
+    {"rv64gcv", "riscv64", kLinuxRiscV, "generic-rv64", "generic-rv64", kRVV,
+     128, 32, 32 << 10, 512 << 10, 0,
+     "RISC-V with vectors of at least 128 bits; objects only"},
 };
 
 //===----------------------------------------------------------------------===//

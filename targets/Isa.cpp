@@ -29,6 +29,14 @@ static void initializeAArch64() {
   LLVMInitializeAArch64AsmParser();
 }
 
+static void initializeRISCV() {
+  LLVMInitializeRISCVTargetInfo();
+  LLVMInitializeRISCVTarget();
+  LLVMInitializeRISCVTargetMC();
+  LLVMInitializeRISCVAsmPrinter();
+  LLVMInitializeRISCVAsmParser();
+}
+
 static constexpr Isa kIsas[] = {
     {"x86_64",
      populateX86MicroOps,
@@ -42,6 +50,7 @@ static constexpr Isa kIsas[] = {
      {"mov w8, #64\n\tmov x9, sp\n1:\n\tsub x9, x9, #1, lsl #12\n\t"
       "ldrb wzr, [x9]\n\tsubs w8, w8, #1\n\tb.ne 1b",
       "~{x8},~{x9},~{memory},~{cc}"}},
+    {"riscv64", populateRiscV64MicroOps, initializeRISCV, {}, "lp64d"},
 };
 
 const Isa &mlir::bitnet::getIsa(const Cpu &cpu) {

@@ -22,6 +22,8 @@ struct Isa {
   void (*initializeBackend)();
   /// Touches 64 pages of 4 KiB below the stack pointer, one after the other.
   AsmText probeStack;
+  /// LLVM's name of the C convention, where an architecture has several.
+  llvm::StringLiteral abi = "";
 };
 
 /// The row of cpu.arch. Every CPU of the table has one.
@@ -50,6 +52,7 @@ void addExtendF16(RewritePatternSet &patterns, PatternBenefit benefit);
 void populateGenericMicroOps(RewritePatternSet &patterns);
 void populateX86MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
 void populateAArch64MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
+void populateRiscV64MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
 
 } // namespace mlir::bitnet
 

@@ -41,6 +41,7 @@ createTargetMachine(const Cpu &cpu, StringRef tripleText = "") {
   // Results are the same on every CPU: a * b + c rounds twice, with or without
   // an fma instruction.
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  options.MCOptions.ABIName = getIsa(cpu).abi;
   options.FunctionSections = true;
   options.DataSections = true;
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(

@@ -13,6 +13,7 @@ using llvm::Triple;
 static constexpr System kSystems[] = {
     {"x86_64-unknown-linux-gnu", "x86_64", "Linux, ELF"},
     {"aarch64-unknown-linux-gnu", "aarch64", "Linux, ELF"},
+    {"riscv64-unknown-linux-gnu", "riscv64", "Linux, ELF"},
     {"arm64-apple-macos", "aarch64", "macOS 11 and later, Mach-O"},
     {"x86_64-apple-macos", "x86_64", "macOS 11 and later, Mach-O"},
     {"x86_64-pc-windows-msvc", "x86_64", "Windows, COFF"},

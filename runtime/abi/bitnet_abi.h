@@ -62,7 +62,12 @@ enum bitnet_arch {
   X(33, DOTPROD, "dotprod")                                                    \
   X(34, I8MM, "i8mm")                                                          \
   X(35, SVE2, "sve2")                                                          \
-  X(48, RVV, "v")
+  X(48, RVV, "v")                                                              \
+  X(49, RVM, "m")                                                              \
+  X(50, RVA, "a")                                                              \
+  X(51, RVF, "f")                                                              \
+  X(52, RVD, "d")                                                              \
+  X(53, RVC, "c")
 
 enum bitnet_cpu_feature_bit {
 #define BITNET_FEATURE_ENUM(bit, suffix, name) BITNET_CPU_##suffix = bit,

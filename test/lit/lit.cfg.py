@@ -44,6 +44,14 @@ if shutil.which("qemu-aarch64-static") and os.path.exists(
 if machine == "x86_64" and shutil.which("qemu-x86_64-static"):
     config.available_features.add("emulate-x86_64")
 
+# Objects for 64-bit RISC-V in C programs: an emulator, and a C library.
+if shutil.which("qemu-riscv64-static") and shutil.which(config.c_compiler):
+    found = subprocess.run(
+        [config.c_compiler, "--target=riscv64-linux-gnu",
+         "-print-file-name=libc.a"], capture_output=True, text=True)
+    if os.path.isabs(found.stdout.strip()):
+        config.available_features.add("run-riscv64")
+
 if config.sanitized:
     config.available_features.add("sanitized")
 if os.path.isdir(os.path.join(config.shared_data, "models")):
