@@ -53,6 +53,7 @@ static constexpr StringLiteral kAVX512[] = {"sse2",
 
 static constexpr StringLiteral kNeon[] = {"neon"};
 static constexpr StringLiteral kDotprod[] = {"neon", "dotprod"};
+static constexpr StringLiteral kI8MM[] = {"neon", "dotprod", "i8mm"};
 
 // Those that LLVM's bare ISA (integers) lacks of the usual rv64gc, and vectors.
 static constexpr StringLiteral kRVV[] = {"m", "a", "f", "d", "c", "v"};
@@ -90,10 +91,16 @@ static constexpr Cpu kCpus[] = {
      32 << 10, 512 << 10, 0, "any 64-bit Arm processor"},
     {"cortex-a72", "aarch64", kLinuxArm, "generic", "cortex-a72", kNeon, 128,
      32, 32 << 10, 512 << 10, 0, "Raspberry Pi 4"},
+    {"apple-m1", "aarch64", kLinuxArm, "generic", "apple-m1", kDotprod, 128, 32,
+     128 << 10, 3 << 20, 0, "sdot: Apple's since M1"},
     {"cortex-a76", "aarch64", kLinuxArm, "generic", "cortex-a76", kDotprod, 128,
      32, 64 << 10, 512 << 10, 0, "sdot: Raspberry Pi 5"},
     {"neoverse-n1", "aarch64", kLinuxArm, "generic", "neoverse-n1", kDotprod,
      128, 32, 64 << 10, 1 << 20, 0, "sdot: Graviton 2, Ampere Altra"},
+    {"neoverse-v1", "aarch64", kLinuxArm, "generic", "neoverse-v1", kI8MM, 128,
+     32, 64 << 10, 1 << 20, 0, "usdot: Graviton 3"},
+    {"neoverse-v2", "aarch64", kLinuxArm, "generic", "neoverse-v2", kI8MM, 128,
+     32, 64 << 10, 2 << 20, 0, "usdot: Graviton 4, Grace"},
     {"rv64gcv", "riscv64", kLinuxRiscV, "generic-rv64", "generic-rv64", kRVV,
      128, 32, 32 << 10, 512 << 10, 0,
      "RISC-V with vectors of at least 128 bits; objects only"},

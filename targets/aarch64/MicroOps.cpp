@@ -3,7 +3,8 @@
 // Every such processor has byte products in 16 bits (smull), additions of
 // neighbours into wider sums (addp, sadalp) and conversions of halves (fcvtl,
 // fcvtn); those with dotprod sum four products of bytes by one instruction
-// (sdot). Both kinds of products are of signed bytes, and codes are not.
+// (sdot). Both kinds of products are of signed bytes, and codes are not; those
+// with i8mm have products of both kinds of bytes (usdot).
 //
 //===----------------------------------------------------------------------===//
 
@@ -163,6 +164,11 @@ Value dotSdot(Emit &e, Value acc, Value a, Value b, Codes codes) {
                e.shl(half, e.splat(e.i32(), 1)));
 }
 
+/// usdot takes codes as they are.
+Value dotUsdot(Emit &e, Value acc, Value a, Value b, Codes) {
+  return e.call(e.i32(), "llvm.aarch64.neon.usdot.v4i32.v16i8", {acc, a, b});
+}
+
 /// fcvtn overflows to infinity, so values are clamped first, by fminnm and
 /// fmaxnm.
 struct TruncateFcvtn : OpRewritePattern<TruncateF16Op> {
@@ -193,6 +199,7 @@ static constexpr MicroOpRow kRows[] = {
     {"neon", addExtendF16},
     {"neon", addMicroOps<DotByQuarters<dotNeon>, TruncateFcvtn>},
     {"dotprod", addMicroOps<DotByQuarters<dotSdot>>},
+    {"i8mm", addMicroOps<DotByQuarters<dotUsdot>>},
 };
 
 void mlir::bitnet::populateAArch64MicroOps(const Cpu &cpu,

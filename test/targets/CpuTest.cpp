@@ -85,6 +85,12 @@ TEST(Cpu, ChoosesByNameThenByFeatures) {
       {"k8", "generic", "generic",
        "host 'k8' is not in the table; chose generic by its features"},
       {"cortex-a76", "cortex-a76", "cortex-a76", "host is cortex-a76"},
+      {"cortex-a78", "cortex-a76", "neoverse-n1",
+       "host 'cortex-a78' is not in the table; chose neoverse-n1 by its "
+       "features"},
+      {"neoverse-v3", "neoverse-v2", "neoverse-v2",
+       "host 'neoverse-v3' is not in the table; chose neoverse-v2 by its "
+       "features"},
       {"cortex-a53", "arm64", "cortex-a72",
        "host 'cortex-a53' is not in the table; chose cortex-a72 by its "
        "features"},

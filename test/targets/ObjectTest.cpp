@@ -89,6 +89,9 @@ TEST(Object, DotIsTheInstructionOfTheRow) {
       {"cortex-a72", "sadalp.*4s"},
       {"cortex-a76", "sdot.*4s"},
       {"neoverse-n1", "sdot.*4s"},
+      {"apple-m1", "sdot.*4s"},
+      {"neoverse-v1", "usdot.*4s"},
+      {"neoverse-v2", "usdot.*4s"},
       {"rv64gcv", "vma(cc|dd)"},
   };
   for (auto [name, pattern] : rows) {
