@@ -9,10 +9,11 @@
 //
 // A negative gain cannot move into the weights: sign(0) is 1 on both sides of
 // it (-0 >= 0), so a zero would come out as -1, and sums of signs are zero once
-// in a few hundred. Nor is a threshold folded with the norm into x >= t * rms:
-// it would round elsewhere than what the model was trained with. Both stay
-// fused with the packing (norm_pack_bits), which is a third of a percent of a
-// token of the 1.5B shape.
+// in a few hundred. Nor is anything left to fold of a threshold: n + b >= 0 is
+// n >= -b to the bit, but -b costs what the addition does, and taking the norm
+// to the other side (x >= -b rms / gain) would round elsewhere. Both stay fused
+// with the packing (norm_pack_bits), which is a third of a percent of a token
+// of the 1.5B shape.
 //
 // Equal for every input whose normalised value does not underflow to zero,
 // that is for |x| >= 2^-126 times the root mean square.
