@@ -2,7 +2,7 @@
 # Everything that must pass, on a bare Debian 12: installs, builds, runs every
 # test under ctest. With --asan additionally builds compiler and runtime with
 # ASan and UBSan and runs the tests that read untrusted input; with --fuzz runs
-# every fuzz target for a minute.
+# the fuzz targets, those of parsers for a minute.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$repo"
 
