@@ -87,7 +87,8 @@ static constexpr Cpu kCpus[] = {
     {"sapphirerapids", "x86_64", kLinuxX86, "x86-64", "sapphirerapids", kAVX512,
      512, 32, 48 << 10, 2 << 20, 4096,
      "AVX-512 with VNNI, tuned for Intel Sapphire Rapids"},
-    {"arm64", "aarch64", kLinuxArm, "generic", "generic", kNeon, 128, 32,
+    // With LLVM's tuning for no processor the loops of matmuls spill.
+    {"arm64", "aarch64", kLinuxArm, "generic", "cortex-a72", kNeon, 128, 32,
      32 << 10, 512 << 10, 0, "any 64-bit Arm processor"},
     {"cortex-a72", "aarch64", kLinuxArm, "generic", "cortex-a72", kNeon, 128,
      32, 32 << 10, 512 << 10, 0, "Raspberry Pi 4"},
