@@ -306,6 +306,9 @@ void Connection::answerBad(int status, const std::string &message) {
                     false) +
        response.body);
   closeWhenSent = true;
+  parser.reset();
+  input = {};
+  forgetReceived();
 }
 
 void Connection::send(std::string bytes) {

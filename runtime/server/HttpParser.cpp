@@ -122,10 +122,14 @@ HttpParser::State HttpParser::feed(std::string &buffer) {
   }
 }
 
-HttpRequest HttpParser::take() {
-  auto message = parts->parser->release();
+void HttpParser::reset() {
   parts->parser.reset();
   hasStarted = headerSeen = false;
+}
+
+HttpRequest HttpParser::take() {
+  auto message = parts->parser->release();
+  reset();
   HttpRequest request;
   request.method = std::string(message.method_string());
   request.target = std::string(message.target());

@@ -37,6 +37,9 @@ public:
   /// The request; the parser is ready for the next one.
   HttpRequest take();
 
+  /// Forgets what was read of a request.
+  void reset();
+
   int status() const { return failedStatus; }
   const std::string &message() const { return failedMessage; }
 
