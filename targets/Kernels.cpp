@@ -188,6 +188,12 @@ void mlir::bitnet::printTargets(llvm::raw_ostream &os) {
     os << llvm::formatv("  {0,-16}{1,-8}{2,4}-bit vectors  {3}\n", cpu.name,
                         cpu.arch, cpu.vectorBits, cpu.description);
 
+  std::string why;
+  if (const Cpu *native = nativeCpu(why))
+    os << "\n'native' is " << native->name << " here: " << why << '\n';
+  else
+    os << "\n'native' is nothing here: " << why << '\n';
+
   // One table for each architecture, whose rows stand together.
   for (llvm::ArrayRef<Cpu> rest = allCpus(); !rest.empty();) {
     llvm::ArrayRef<Cpu> cpus = rest.take_while(
