@@ -21,7 +21,6 @@ struct Refused {
 
 static constexpr Refused refused[] = {
     {"audio", NAN},
-    {"cache_prompt", 1},
     {"dry_multiplier", 0},
     {"dynatemp_range", 0},
     {"function_call", NAN},

@@ -22,7 +22,8 @@ struct ServeOptions {
   ServiceOptions service;
   RouterOptions router;
   int64_t port = 8000, workers = 0, threads = 0, context = 0, parallel = 8;
-  int64_t queue = 128, connections = 512, timeout = 60, maxTime = 600;
+  int64_t chunk = 0, queue = 128, connections = 512, timeout = 60,
+          maxTime = 600;
   int64_t maxPrompt = 0, drain = 30;
   uint64_t maxHeader = 16 << 10, maxBody = 4 << 20;
   std::string key, keyFile;
@@ -53,6 +54,11 @@ static void addOptions(Options &options, ServeOptions &serve,
   options.size("--kv-memory", serve.engine.kvBytes, "SIZE",
                "memory for keys and values, such as 512M; default: --parallel "
                "whole contexts, at most half of the machine's");
+  options.value("--prompt-chunk", serve.chunk, "N",
+                "tokens of prompts computed in a step beside running answers; "
+                "default: as many as take the time of one more step. More: "
+                "long prompts are read sooner, answers beside them falter",
+                1, 65536);
   options.value("--max-queue", serve.queue, "N",
                 "requests that wait; more get 429 (128)", 0, 1'000'000);
   options.value("--max-prompt", serve.maxPrompt, "N",
@@ -126,6 +132,7 @@ static bool settle(ServeOptions &serve, std::string *error) {
   serve.engine.threads = static_cast<unsigned>(serve.threads);
   serve.engine.contextLength = static_cast<uint32_t>(serve.context);
   serve.engine.parallel = static_cast<uint32_t>(serve.parallel);
+  serve.engine.chunkTokens = static_cast<uint32_t>(serve.chunk);
   serve.engine.maxQueued = static_cast<uint32_t>(serve.queue);
   serve.service.maxPrompt = static_cast<uint32_t>(serve.maxPrompt);
   serve.service.maxTime = static_cast<double>(serve.maxTime);
