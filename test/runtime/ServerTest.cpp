@@ -44,6 +44,12 @@ public:
     while (!done)
       runOne();
   }
+  /// Calls that nobody runs hold answers, which hold their exchange.
+  void drop() {
+    std::vector<std::function<void()>> left;
+    std::lock_guard lock(mutex);
+    left.swap(calls);
+  }
 
   HttpResponse response;
   bool done = false;
@@ -71,7 +77,11 @@ protected:
                                         ServiceOptions());
     router = std::make_unique<Router>(*service, std::move(routing));
   }
-  void TearDown() override { engine.reset(); }
+  void TearDown() override {
+    engine.reset();
+    for (const auto &exchange : sent)
+      exchange->drop();
+  }
 
   std::shared_ptr<Recorder> send(const std::string &method,
                                  const std::string &target,
@@ -83,6 +93,7 @@ protected:
     request.body = body;
     request.headers = std::move(headers);
     auto exchange = std::make_shared<Recorder>();
+    sent.push_back(exchange);
     router->handle(request, exchange);
     return exchange;
   }
@@ -121,6 +132,7 @@ protected:
   std::unique_ptr<Engine> engine;
   std::unique_ptr<Service> service;
   std::unique_ptr<Router> router;
+  std::vector<std::shared_ptr<Recorder>> sent;
 };
 
 const json user = {{{"role", "user"}, {"content", "hi"}}};
