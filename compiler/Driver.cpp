@@ -1,4 +1,9 @@
 //===- Driver.cpp - From a model to a program -----------------------------===//
+//
+// The steps of a compilation, in their order, and what they hand on to each
+// other: one class, and therefore one file.
+//
+//===----------------------------------------------------------------------===//
 
 #include "Driver.h"
 

@@ -15,8 +15,8 @@
 // before. Exact means the very operations of the full product (RowDots.h), so a
 // logit that is computed is the same to the bit; which ones are does not depend
 // on the threads. Bounds are found by every thread on its own, outside of
-// items, where a thread that is late may find nonsense: it then gets no items.
-// Phases 2 and 3 are for eight tokens at a time.
+// items, where a late thread may find nonsense: it then gets no items. Phases 2
+// and 3 are for eight tokens at a time.
 //
 // Scores of phase 1 wait in the caller's row of logits for phase 3. Best scores
 // are kept as integers of the same order.
@@ -43,8 +43,7 @@ static constexpr int64_t kUnit = 16;  ///< Rows that share a best score.
 static constexpr int64_t kBlock = 64; ///< Rows of a block of the sketch.
 /// A piece of phase 2 or 3: small, because candidates lie close together.
 static constexpr int64_t kCandidateBlocks = 16;
-/// So many tokens look for candidates together: a row that is one of several
-/// tokens' is read once, and many rows lie closer together than few.
+/// Tokens that look together: a row that several want is read once.
 static constexpr int64_t kTogether = 8;
 /// Candidates are fetched so many rows ahead, into the second level of cache:
 /// the first has too few places to wait in for a row of kilobytes.
