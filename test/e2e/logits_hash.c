@@ -4,6 +4,7 @@
  *
  *   logits_hash WEIGHTS_FILE < IDS, as "[1, 2, 3]"
  */
+#include "allocate.h"
 #include "story.h"
 
 #include <stdio.h>
@@ -11,15 +12,6 @@
 #include <string.h>
 
 enum { TOKENS = 7, MOST = 1024 };
-
-static void *allocate(size_t size) {
-  void *memory = aligned_alloc(BITNET_ALIGNMENT, (size / BITNET_ALIGNMENT + 1) *
-                                                     BITNET_ALIGNMENT);
-  if (!memory)
-    exit(1);
-  memset(memory, 0, size);
-  return memory;
-}
 
 static uint8_t *readFile(const char *path) {
   FILE *file = fopen(path, "rb");

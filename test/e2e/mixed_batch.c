@@ -6,6 +6,7 @@
  *
  *   mixed_batch WEIGHTS_FILE
  */
+#include "allocate.h"
 #include "story.h"
 
 #include <fcntl.h>
@@ -20,15 +21,6 @@ enum { LENGTH = 300, SEQUENCES = 3, PAGES = (LENGTH + 15) / 16, TOKENS = 9 };
 static int32_t idAt(int sequence, int position) {
   return (int32_t)((sequence * 131 + position * 29 + 7) %
                    (int)story_model.vocab_size);
-}
-
-static void *allocate(size_t size) {
-  void *memory = aligned_alloc(BITNET_ALIGNMENT, (size / BITNET_ALIGNMENT + 1) *
-                                                     BITNET_ALIGNMENT);
-  if (!memory)
-    exit(1);
-  memset(memory, 0, size);
-  return memory;
 }
 
 static float *runBatches(const uint8_t *weights, int reversePages,
