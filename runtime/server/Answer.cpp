@@ -1,17 +1,12 @@
 //===- Answer.cpp - One request on its way through the engine -------------===//
 
 #include "runtime/server/Answer.h"
+#include "runtime/Cli.h"
 #include <atomic>
 #include <chrono>
 #include <ctime>
 
 namespace bitnet::server {
-
-static double seconds() {
-  return std::chrono::duration<double>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 /// Unlike any other of this server, also after a restart.
 static std::string newId(Api api) {
@@ -65,7 +60,7 @@ Answer::Answer(Service &service, std::shared_ptr<Exchange> exchange,
       parsed(std::move(request)),
       head{parsed.api, newId(parsed.api), service.model.name,
            static_cast<int64_t>(time(nullptr))},
-      began(seconds()) {}
+      began(now()) {}
 
 void Answer::start(std::vector<std::vector<int32_t>> prompts,
                    std::shared_ptr<const JsonSchema> schema) {
@@ -160,7 +155,7 @@ void Answer::count(Choice &choice, const Event &event) {
   choice.generatedTokens = event.generatedTokens;
   if (!fresh)
     return;
-  const double time = seconds();
+  const double time = now();
   if (choice.lastToken == 0)
     service.counters.firstToken(time - began);
   else
@@ -199,7 +194,7 @@ void Answer::on(size_t index, const Event &event) {
   choice.calls += part.calls.size();
   if (isLast) {
     part.finish = finishName(event.finish, choice.calls > 0);
-    service.counters.answered(seconds() - began, part.finish);
+    service.counters.answered(now() - began, part.finish);
   }
   if (parsed.stream) {
     writePart(choice, std::move(part));
