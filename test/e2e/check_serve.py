@@ -25,8 +25,8 @@ FLAGS = {"temperature": "--temp", "top_k": "--top-k", "top_p": "--top-p",
          "min_p": "--min-p"}
 
 
-def write(prompt, sampling, seed):
-    command = [program, "run", "-n", str(COUNT), "--seed", str(seed)]
+def write(prompt, sampling, seed, count=COUNT):
+    command = [program, "run", "-n", str(count), "--seed", str(seed)]
     for key, value in sampling.items():
         command += [FLAGS[key], str(value)]
     text = subprocess.run(command + [prompt], check=True, capture_output=True,
@@ -44,13 +44,16 @@ server = subprocess.Popen([program, "serve", "--port", "0", *options],
 try:
     url = re.match(r"serving \S+ on (\S+)\n", server.stdout.readline())[1]
 
-    def ask(request):
-        prompt, sampling, seed = request
-        body = {"prompt": prompt, "max_tokens": COUNT, "seed": seed, **sampling}
+    def complete(body):
         with urllib.request.urlopen(urllib.request.Request(
                 url + "/v1/completions", json.dumps(body).encode(),
                 {"Content-Type": "application/json"}), timeout=120) as answer:
-            return json.load(answer)["choices"][0]["text"].rstrip("\n")
+            return json.load(answer)["choices"]
+
+    def ask(request):
+        prompt, sampling, seed = request
+        body = {"prompt": prompt, "max_tokens": COUNT, "seed": seed, **sampling}
+        return complete(body)[0]["text"].rstrip("\n")
 
     with concurrent.futures.ThreadPoolExecutor(len(requests)) as threads:
         for round in range(2):
@@ -58,6 +61,16 @@ try:
                     requests, threads.map(ask, requests), expected):
                 if got != wanted:
                     sys.exit("%r\nserve: %r\nrun:   %r" % (request, got, wanted))
+
+    # Many long answers that begin at the same time, however fast the machine is:
+    # this is more than the pages hold.
+    prompt, sampling, count = BEGINNINGS[0], SAMPLINGS[1], 200
+    choices = complete({"prompt": prompt, "max_tokens": count, "n": 8,
+                        "seed": 1, **sampling})
+    for seed, choice in enumerate(choices, 1):
+        wanted = write(prompt, sampling, seed, count)
+        if choice["text"].rstrip("\n") != wanted:
+            sys.exit("choice %d: %r\nrun: %r" % (seed, choice["text"], wanted))
 
     # A schema holds whatever the model would like to say.
     schema = {"type": "object", "additionalProperties": False,
@@ -73,10 +86,7 @@ try:
         "json_schema": {"name": "child", "schema": schema}}}
     for seed in range(5):
         body["seed"] = seed
-        with urllib.request.urlopen(urllib.request.Request(
-                url + "/v1/completions", json.dumps(body).encode(),
-                {"Content-Type": "application/json"}), timeout=120) as answer:
-            choice = json.load(answer)["choices"][0]
+        choice = complete(body)[0]
         child = json.loads(choice["text"])
         assert choice["finish_reason"] == "stop", choice
         assert list(child) == ["name", "age", "likes"], child
