@@ -8,6 +8,11 @@ namespace bitnet::server {
 
 using namespace json_lexical;
 
+namespace {
+/// Phases of fixed texts: which one it is.
+enum : uint8_t { Opening, Closing };
+} // namespace
+
 //===----------------------------------------------------------------------===//
 // Stacks and states
 //===----------------------------------------------------------------------===//
@@ -28,7 +33,17 @@ size_t JsonAutomaton::StackHash::operator()(const Stack &stack) const {
 JsonAutomaton::JsonAutomaton(std::shared_ptr<const JsonSchema> given)
     : schema(std::move(given)) {
   stacks.push_back({{Value}, JsonSchema::none}); // The empty one.
-  emit({.kind = Value, .node = schema->root()}, empty);
+  int32_t below = empty;
+  auto push = [&](const Frame &frame) {
+    found.clear();
+    emit(frame, below);
+    below = found.front();
+  };
+  if (!schema->closing().empty())
+    push({.kind = Fixed, .phase = Closing});
+  push({.kind = Value, .node = schema->root()});
+  if (!schema->opening().empty())
+    push({.kind = Fixed, .phase = Opening});
   stateOf(found);
 }
 
@@ -85,7 +100,8 @@ JsonAutomaton::State JsonAutomaton::computeStep(State state, uint8_t byte) {
   static constexpr Step stepOf[] = {
       &JsonAutomaton::stepValue,  &JsonAutomaton::stepLiteral,
       &JsonAutomaton::stepString, &JsonAutomaton::stepNumber,
-      &JsonAutomaton::stepObject, &JsonAutomaton::stepArray};
+      &JsonAutomaton::stepObject, &JsonAutomaton::stepArray,
+      &JsonAutomaton::stepFixed};
   found.clear();
   const auto index = static_cast<size_t>(state);
   for (size_t i = 0; i < sets[index].size(); ++i) {
@@ -399,6 +415,18 @@ void JsonAutomaton::stepArray(Frame f, int32_t below, uint8_t byte) {
   constexpr uint16_t kNoMoreSpace = 1;
   stepValue({.kind = Value, .small = kNoMoreSpace, .node = item()}, array,
             byte);
+}
+
+/// a: bytes so far.
+void JsonAutomaton::stepFixed(Frame f, int32_t below, uint8_t byte) {
+  const std::string &text =
+      f.phase == Opening ? schema->opening() : schema->closing();
+  if (byte != static_cast<uint8_t>(text[static_cast<size_t>(f.a)]))
+    return;
+  if (static_cast<size_t>(++f.a) == text.size())
+    found.push_back(below);
+  else
+    emit(f, below);
 }
 
 } // namespace bitnet::server

@@ -1,10 +1,10 @@
 //===- JsonAutomaton.h - Follows a JSON text byte by byte -------*- C++ -*-===//
 //
 // A pushdown automaton over a JsonSchema. A frame is an open object, array,
-// string or number with what must be known of it; a stack of frames is one way
-// to read the text so far, and a state is the set of ways that are left.
-// Frames, stacks and states are numbered as they come up, so that a step seen
-// before is one look into a table.
+// string, number or fixed text with what must be known of it; a stack of frames
+// is one way to read the text so far, and a state is the set of ways that are
+// left. Frames, stacks and states are numbered as they come up, so that a step
+// seen before is one look into a table.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BITNET_RUNTIME_SERVER_JSONAUTOMATON_H
@@ -43,7 +43,7 @@ private:
   static constexpr int32_t unknown = -2;
   static constexpr int32_t empty = 0; ///< The stack without frames.
 
-  enum Kind : uint8_t { Value, Literal, String, Number, Object, Array };
+  enum Kind : uint8_t { Value, Literal, String, Number, Object, Array, Fixed };
   /// Which members mean something depends on the kind.
   struct Frame {
     Kind kind;
@@ -64,7 +64,6 @@ private:
     size_t operator()(const Stack &stack) const;
   };
 
-  void addStart();
   State computeStep(State state, uint8_t byte);
   State stateOf(std::vector<int32_t> set);
   void emit(const Frame &frame, int32_t below);
@@ -77,6 +76,7 @@ private:
   void stepObject(Frame f, int32_t below, uint8_t byte);
   void stepKey(Frame f, int32_t below, uint8_t byte);
   void stepArray(Frame f, int32_t below, uint8_t byte);
+  void stepFixed(Frame f, int32_t below, uint8_t byte);
 
   const std::shared_ptr<const JsonSchema> schema;
   std::vector<Stack> stacks; ///< By number; a stack's frames are below it.

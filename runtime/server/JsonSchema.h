@@ -76,15 +76,35 @@ public:
   /// Any object: what OpenAI calls JSON mode.
   static std::shared_ptr<const JsonSchema> anyObject();
 
+  /// A function that may be called. Its arguments are an object.
+  struct Function {
+    std::string name; ///< As JSON text.
+    std::shared_ptr<const JsonSchema> arguments;
+  };
+  /// How a model writes a call: `opening`, {"name": ..., `key`: {...}},
+  /// `closing`.
+  struct CallForm {
+    std::string key, opening, closing;
+  };
+  /// A call of one of `functions`. Null and one sentence in `error` if one can
+  /// have no object as its arguments, or if they are too large together.
+  static std::shared_ptr<const JsonSchema>
+  callOf(const std::vector<Function> &functions, const CallForm &form,
+         std::string *error);
+
   const Node &node(int32_t number) const {
     return nodes[static_cast<size_t>(number)];
   }
   int32_t root() const { return rootNode; }
+  /// Texts in front of the value and behind it; of calls.
+  const std::string &opening() const { return before; }
+  const std::string &closing() const { return after; }
 
 private:
   friend class JsonSchemaCompiler;
   std::vector<Node> nodes;
   int32_t rootNode = 0;
+  std::string before, after;
 };
 
 } // namespace bitnet::server

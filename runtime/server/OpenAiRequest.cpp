@@ -216,6 +216,40 @@ static void parsePrompts(Fields &fields, ParsedRequest &out) {
   }
 }
 
+/// "none", "auto", "required" or {"type": "function", "function": {"name":
+/// ...}}.
+static void parseToolChoice(Fields &fields, const Value &choice,
+                            ParsedRequest &out) {
+  if (choice.is(Value::String) &&
+      (choice.text() == "none" || choice.text() == "auto"))
+    return;
+  const Value *function =
+      choice.is(Value::Dict) ? choice.find("function") : nullptr;
+  const Value *name =
+      function && function->is(Value::Dict) ? function->find("name") : nullptr;
+  const bool isNamed = name && name->is(Value::String);
+  if (!isNamed && !(choice.is(Value::String) && choice.text() == "required")) {
+    fields.fail("tool_choice",
+                "must be 'none', 'auto', 'required' or {\"type\": "
+                "\"function\", \"function\": {\"name\": ...}}",
+                "invalid_value");
+    return;
+  }
+  if (!out.tools.is(Value::List)) {
+    fields.fail("tool_choice", "needs 'tools'", "invalid_value");
+    return;
+  }
+  out.forcesCall = true;
+  if (!isNamed)
+    return;
+  out.function = name->text();
+  for (const Value &tool : out.tools.items())
+    if (tool.find("function")->find("name")->text() == out.function)
+      return;
+  fields.fail("tool_choice", "names a function that 'tools' does not have",
+              "invalid_value");
+}
+
 static void parseTools(Fields &fields, ParsedRequest &out) {
   const Value *tools = fields.find("tools");
   if (tools && !tools->is(Value::List))
@@ -234,17 +268,13 @@ static void parseTools(Fields &fields, ParsedRequest &out) {
                     "...}}",
                     "invalid_value");
     }
+  const bool hasTools = fields.good() && tools && !tools->items().empty();
   const Value *choice = fields.find("tool_choice");
-  const bool isNone =
-      choice && choice->is(Value::String) && choice->text() == "none";
-  const bool isAuto =
-      !choice || (choice->is(Value::String) && choice->text() == "auto");
-  if (!isNone && !isAuto)
-    fields.fail("tool_choice",
-                "must be 'auto' or 'none': this server cannot force a call",
-                "unsupported_parameter");
-  if (fields.good() && tools && !tools->items().empty() && !isNone)
+  if (hasTools &&
+      !(choice && choice->is(Value::String) && choice->text() == "none"))
     out.tools = *tools;
+  if (choice)
+    parseToolChoice(fields, *choice, out);
   const Value *arguments = fields.find("chat_template_kwargs");
   if (arguments && !arguments->is(Value::Dict))
     fields.wrongType("chat_template_kwargs", *arguments, "an object");

@@ -33,6 +33,8 @@ struct ParsedRequest {
   std::vector<PromptInput> prompts; ///< Generate and Completion.
   chat::Value messages;             ///< Chat, as templates want them.
   chat::Value tools;                ///< A list, or not a list: none.
+  bool forcesCall = false;          ///< The answer is a call of one of them,
+  std::string function;             ///< of this one unless empty.
   chat::Value templateArguments;    ///< chat_template_kwargs, a dictionary.
   bool stream = false, includeUsage = false, echo = false;
   uint32_t n = 1;

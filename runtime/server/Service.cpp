@@ -124,6 +124,8 @@ bool Service::encodePrompts(const ParsedRequest &parsed,
 bool Service::compileFormat(const ParsedRequest &parsed,
                             std::shared_ptr<const JsonSchema> &schema,
                             ApiError &error) const {
+  if (parsed.forcesCall)
+    return compileCall(toolForm, parsed.tools, parsed.function, schema, error);
   if (parsed.format == Format::Text)
     return true;
   std::string why;

@@ -2,6 +2,7 @@
 
 #include "runtime/server/ToolCalls.h"
 #include "runtime/ChatPrompt.h"
+#include "runtime/server/JsonSchema.h"
 #include <utility>
 
 namespace bitnet::server {
@@ -12,12 +13,70 @@ static constexpr std::string_view kOpen = "<tool_call>";
 static constexpr std::string_view kClose = "</tool_call>";
 static constexpr std::string_view kSpace = " \t\r\n";
 
+/// Templates show the form to the model, quotes included. Others use the same
+/// marks around XML.
 ToolForm toolFormOf(const ChatPrompt &prompts) {
   if (!prompts.mentions("tools"))
     return ToolForm::None;
   if (prompts.mentions(kOpen))
-    return ToolForm::Hermes;
-  return prompts.mentions("parameters") ? ToolForm::Llama : ToolForm::None;
+    return prompts.mentions("\"arguments\"") ? ToolForm::Hermes
+                                             : ToolForm::None;
+  return prompts.mentions("\"parameters\"") ? ToolForm::Llama : ToolForm::None;
+}
+
+/// By ToolForm; of None there is none.
+static const JsonSchema::CallForm callForms[] = {
+    {},
+    {"arguments", std::string(kOpen) + "\n", "\n" + std::string(kClose)},
+    {"parameters", "", ""},
+};
+
+static bool compileArguments(const Value *parameters,
+                             std::shared_ptr<const JsonSchema> &schema,
+                             std::string *why) {
+  // OpenAI's word for none.
+  std::string json = R"({"type": "object", "additionalProperties": false})";
+  if (parameters && !parameters->is(Value::None)) {
+    json.clear();
+    if (!chat::toJson(*parameters, {}, json, why))
+      return false;
+  }
+  schema = JsonSchema::compile(json, why);
+  return schema != nullptr;
+}
+
+bool compileCall(ToolForm form, const Value &tools, const std::string &only,
+                 std::shared_ptr<const JsonSchema> &schema, ApiError &error) {
+  if (form == ToolForm::None) {
+    error = {400,
+             "no call can be forced: how this model's chat template writes "
+             "calls is not known",
+             "tool_choice", "unsupported_parameter"};
+    return false;
+  }
+  std::vector<JsonSchema::Function> functions;
+  std::string why;
+  for (size_t i = 0; i < tools.items().size(); ++i) {
+    const Value &function = *tools.items()[i].find("function");
+    const Value &name = *function.find("name");
+    if (!only.empty() && name.text() != only)
+      continue;
+    JsonSchema::Function made;
+    if (!chat::toJson(name, {}, made.name, &why) ||
+        !compileArguments(function.find("parameters"), made.arguments, &why)) {
+      error = {400, "no call of '" + name.text() + "' can be forced: " + why,
+               "tools[" + std::to_string(i) + "].function.parameters",
+               "invalid_json_schema"};
+      return false;
+    }
+    functions.push_back(std::move(made));
+  }
+  schema =
+      JsonSchema::callOf(functions, callForms[static_cast<int>(form)], &why);
+  if (!schema)
+    error = {400, "no call can be forced: " + why, "tools",
+             "invalid_json_schema"};
+  return schema != nullptr;
 }
 
 /// {"name": text, "arguments" or "parameters": object}

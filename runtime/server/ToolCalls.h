@@ -8,12 +8,16 @@
 //   Llama 3.1                 {"name": ..., "parameters": {...}} as the whole
 //                             answer
 //
-// What does not have that form stays text.
+// What does not have that form stays text. Where a call is asked for, the same
+// form is what the model is held to.
 //
 //===----------------------------------------------------------------------===//
 #ifndef BITNET_RUNTIME_SERVER_TOOLCALLS_H
 #define BITNET_RUNTIME_SERVER_TOOLCALLS_H
 
+#include "runtime/TemplateValue.h"
+#include "runtime/server/ApiError.h"
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,10 +28,20 @@ class ChatPrompt;
 
 namespace bitnet::server {
 
+class JsonSchema;
+
 enum class ToolForm { None, Hermes, Llama };
 
 /// The form that the model's template shows to the model.
 ToolForm toolFormOf(const ChatPrompt &prompts);
+
+/// What an answer looks like that is one call of a function of `tools`, which
+/// has OpenAI's shape; of the function `only` unless that is empty. False with
+/// an error where the model's form is not known, or a schema cannot be
+/// honoured.
+bool compileCall(ToolForm form, const chat::Value &tools,
+                 const std::string &only,
+                 std::shared_ptr<const JsonSchema> &schema, ApiError &error);
 
 struct ToolCall {
   std::string name;

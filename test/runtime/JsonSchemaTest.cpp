@@ -21,11 +21,9 @@ static std::shared_ptr<const JsonSchema> compile(const std::string &text) {
 
 /// 'y': the text is let through and may end; 'n': it may go on; a digit or
 /// more: refused at that byte.
-static std::string verdict(const std::string &schema, const std::string &text) {
-  auto compiled = compile(schema);
-  if (!compiled)
-    return "no schema";
-  JsonAutomaton automaton(compiled);
+static std::string verdict(std::shared_ptr<const JsonSchema> schema,
+                           const std::string &text) {
+  JsonAutomaton automaton(std::move(schema));
   auto state = automaton.start();
   for (size_t i = 0; i < text.size(); ++i) {
     state = automaton.next(state, static_cast<uint8_t>(text[i]));
@@ -33,6 +31,11 @@ static std::string verdict(const std::string &schema, const std::string &text) {
       return std::to_string(i);
   }
   return automaton.mayEnd(state) ? "y" : "n";
+}
+
+static std::string verdict(const std::string &schema, const std::string &text) {
+  auto compiled = compile(schema);
+  return compiled ? verdict(std::move(compiled), text) : "no schema";
 }
 
 TEST(JsonSchema, LetsThroughWhatIsValid) {
@@ -177,6 +180,59 @@ TEST(JsonSchema, Recursion) {
   // A part of itself among others says nothing.
   EXPECT_EQ(verdict(R"({"anyOf": [{"$ref": "#"}, {"type": "null"}]})", "null"),
             "y");
+}
+
+/// As verdict() has it, of a call of `functions`: names and schemas.
+static std::string
+callVerdict(const std::vector<std::pair<std::string, std::string>> &functions,
+            const JsonSchema::CallForm &form, const std::string &text) {
+  std::vector<JsonSchema::Function> all;
+  for (const auto &[name, schema] : functions)
+    all.push_back({"\"" + name + "\"", compile(schema)});
+  std::string error;
+  auto call = JsonSchema::callOf(all, form, &error);
+  return call ? verdict(call, text) : error;
+}
+
+TEST(JsonSchema, CallsOfFunctions) {
+  const JsonSchema::CallForm form = {"arguments", "<c>\n", "\n</c>"};
+  // Both refer to themselves, each within its own schema; `b` for any value.
+  const std::vector<std::pair<std::string, std::string>> functions = {
+      {"a", R"({"type": "object", "properties": {"x": {"$ref": "#/$defs/n"}},
+        "additionalProperties": false, "$defs": {"n": {"type": "integer"}}})"},
+      {"b",
+       R"({"type": ["object", "integer"], "properties": {"y": {"$ref": "#"}},
+        "additionalProperties": false})"},
+      {"ab", R"({"anyOf": [{"type": "null"}, {"const": {"z": 1}}]})"}};
+  const std::pair<const char *, const char *> cases[] = {
+      {R"({"name": "a", "arguments": {"x": 12}})", "y"},
+      {R"({"name": "a", "arguments": {}})", "y"},
+      {R"({"name": "a", "arguments": {"y"})", "33"},
+      {R"({"name": "a", "arguments": {"x": "})", "37"},
+      {R"({"name": "b", "arguments": {"y": {"y": 1}}})", "y"},
+      {R"({"name": "b", "arguments": 1})", "31"},
+      {R"({"name": "ab", "arguments": {"z":1}})", "y"},
+      {R"({"name": "ab", "arguments": null})", "32"},
+      {R"({"name": "c)", "14"},
+      {R"({"arguments)", "6"},
+  };
+  for (const auto &[text, wanted] : cases) {
+    EXPECT_EQ(
+        callVerdict(functions, form, "<c>\n" + std::string(text) + "\n</c>"),
+        wanted)
+        << text;
+  }
+  EXPECT_EQ(callVerdict(functions, form, "{"), "0");
+  EXPECT_EQ(
+      callVerdict(functions, form, "<c>\n{\"name\": \"a\", \"arguments\": {}}"),
+      "n");
+  // Keys are sorted within: either may be first.
+  EXPECT_EQ(callVerdict(functions, {"parameters", "", ""},
+                        R"({"name": "a", "parameters": {}})"),
+            "y");
+  EXPECT_NE(callVerdict({{"f", R"({"type": "string"})"}}, form, "")
+                .find("\"f\" cannot be an object"),
+            std::string::npos);
 }
 
 TEST(JsonSchema, WhatCannotBeHonouredIsAnErrorThatNamesIt) {

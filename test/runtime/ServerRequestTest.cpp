@@ -195,9 +195,22 @@ TEST(ServerRequest, ToolsAreChecked) {
   EXPECT_FALSE(
       parse(Api::Chat, messages + tools + R"(, "tool_choice": "none"})")
           .request.tools.is(chat::Value::List));
+  const auto choose = [&](const std::string &choice) {
+    return parse(Api::Chat,
+                 messages + tools + ", \"tool_choice\": " + choice + "}");
+  };
+  EXPECT_FALSE(choose("\"auto\"").request.forcesCall);
+  EXPECT_TRUE(choose("\"required\"").request.forcesCall);
+  const Parsed named =
+      choose(R"({"type": "function", "function": {"name": "f"}})");
+  EXPECT_TRUE(named.good && named.request.forcesCall);
+  EXPECT_EQ(named.request.function, "f");
+  for (const char *bad :
+       {"\"any\"", "1", "{}", R"({"type": "function", "function": {}})",
+        R"({"type": "function", "function": {"name": "g"}})"})
+    EXPECT_EQ(choose(bad).error.param, "tool_choice") << bad;
   EXPECT_EQ(
-      parse(Api::Chat, messages + tools + R"(, "tool_choice": "required"})")
-          .error.param,
+      parse(Api::Chat, messages + R"("tool_choice": "required"})").error.param,
       "tool_choice");
   EXPECT_EQ(parse(Api::Chat, messages + R"("tools": [{}]})").error.param,
             "tools[0]");

@@ -1,6 +1,7 @@
 // The handlers over the real engine and the fake model, without sockets: what
 // they answer, in which shape.
 #include "FakeModel.h"
+#include "TemplateHelper.h"
 #include "runtime/server/Router.h"
 #include <condition_variable>
 #include <gtest/gtest.h>
@@ -65,16 +66,17 @@ class ServerTest : public testing::Test {
 protected:
   void SetUp() override { start({}); }
 
-  void start(EngineOptions options, RouterOptions routing = {}) {
+  void start(EngineOptions options, RouterOptions routing = {},
+             const bitnet_model &model = program_model) {
     std::string error;
     tokenizer = Tokenizer::open(program_model.tokenizer.data,
                                 program_model.tokenizer.size, &error);
     options.threads = 1;
     engine.reset();
-    engine = Engine::create(program_model, *tokenizer, options, &error);
+    engine = Engine::create(model, *tokenizer, options, &error);
     ASSERT_TRUE(engine) << error;
-    service = std::make_unique<Service>(program_model, *tokenizer, *engine,
-                                        ServiceOptions());
+    service =
+        std::make_unique<Service>(model, *tokenizer, *engine, ServiceOptions());
     router = std::make_unique<Router>(*service, std::move(routing));
   }
   void TearDown() override {
@@ -259,6 +261,70 @@ TEST_F(ServerTest, JsonFormatsAreFollowedOrRefused) {
   body["response_format"]["json_schema"]["schema"] = {{"$dynamicRef", "x"}};
   EXPECT_EQ(errorOf("/v1/chat/completions", body, 400)["code"],
             "invalid_json_schema");
+}
+
+TEST_F(ServerTest, CallsAreForced) {
+  const json schema = {{"type", "object"},
+                       {"properties", {{"x", {{"enum", {1, 2}}}}}},
+                       {"required", {"x"}},
+                       {"additionalProperties", false}};
+  json body = {{"messages", user}, {"temperature", 0}};
+  for (const char *name : {"f", "g"})
+    body["tools"].push_back(
+        {{"type", "function"},
+         {"function", {{"name", name}, {"parameters", schema}}}});
+  const json named = {{"type", "function"}, {"function", {{"name", "g"}}}};
+  struct Case {
+    const char *shown; ///< By the template.
+    bool isKnown;
+  } const cases[] = {
+      {"<tool_call>{\"arguments\"}</tool_call>", true},
+      {"{\"parameters\"}", true},
+      {"<tool_call><function=f></tool_call>", false},
+      {"[TOOL_CALLS]", false},
+  };
+  for (const Case &form : cases) {
+    const bitnetc::CompiledTemplate compiled = bitnetc::compileTemplate(
+        std::string("{% if tools %}{% set x %}") + form.shown +
+        "{% endset %}{% endif %}{{ messages[0].content }}");
+    ASSERT_EQ(compiled.error, "");
+    const AlignedBlob blob(compiled.blob);
+    bitnet_model model = program_model;
+    model.chat_template = {blob.data(), blob.size()};
+    start({}, {}, model);
+    for (const json &choice : {json("required"), named}) {
+      body["tool_choice"] = choice;
+      if (!form.isKnown) {
+        EXPECT_EQ(errorOf("/v1/chat/completions", body, 400)["param"],
+                  "tool_choice");
+        continue;
+      }
+      const json made = post("/v1/chat/completions", body)["choices"][0];
+      EXPECT_EQ(made["finish_reason"], "tool_calls") << made;
+      EXPECT_TRUE(made["message"]["content"].is_null()) << made;
+      ASSERT_EQ(made["message"]["tool_calls"].size(), 1u) << made;
+      const json call = made["message"]["tool_calls"][0]["function"];
+      if (choice == named)
+        EXPECT_EQ(call["name"], "g");
+      const json x = json::parse(std::string(call["arguments"]))["x"];
+      EXPECT_TRUE(x == 1 || x == 2) << call;
+    }
+    body["tool_choice"] = "none";
+    EXPECT_EQ(post("/v1/chat/completions", body)["choices"][0]["finish_reason"],
+              "stop");
+    engine.reset(); // Before its model.
+  }
+  body["tool_choice"] = "required";
+  body["tools"][1]["function"]["parameters"] = {{"pattern", "x"}};
+  const bitnetc::CompiledTemplate compiled =
+      bitnetc::compileTemplate("{% if tools %}{\"parameters\"}{% endif %}");
+  const AlignedBlob blob(compiled.blob);
+  bitnet_model model = program_model;
+  model.chat_template = {blob.data(), blob.size()};
+  start({}, {}, model);
+  EXPECT_EQ(errorOf("/v1/chat/completions", body, 400)["param"],
+            "tools[1].function.parameters");
+  engine.reset();
 }
 
 TEST_F(ServerTest, ErrorsAreOpenAis) {

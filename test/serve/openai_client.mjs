@@ -89,6 +89,29 @@ const tests = {
     assert.equal(typeof next.choices[0].message.content, "string");
   },
 
+  // One call of any function or of that one, whatever the model would say.
+  async forcedCalls() {
+    const choices = [["required", ["f", "g"]], [{type: "function", function: {name: "g"}}, ["g"]]];
+    const both = ["f", "g"].map(name => ({type: "function", function: {name, strict: true, parameters: {
+      type: "object", properties: {x: {enum: ["a", "b"]}}, required: ["x"], additionalProperties: false}}}));
+    for (const [tool_choice, names] of choices) {
+      const body = {model, temperature, messages, tools: both, tool_choice};
+      const {message, finish_reason} = (await client.chat.completions.create(body)).choices[0];
+      assert.equal(finish_reason, "tool_calls");
+      assert.equal(message.tool_calls.length, 1);
+      assert.ok(names.includes(message.tool_calls[0].function.name));
+      assert.ok(["a", "b"].includes(JSON.parse(message.tool_calls[0].function.arguments).x));
+      const streamed = await client.chat.completions.stream(body).finalChatCompletion();
+      assert.deepEqual(streamed.choices[0].message.tool_calls[0].function.arguments,
+                       message.tool_calls[0].function.arguments);
+    }
+    const none = await client.chat.completions.create({model, temperature, messages, tools: both, tool_choice: "none"});
+    assert.ok(!none.choices[0].message.tool_calls);
+    const wrong = {type: "function", function: {name: "h"}};
+    const error = await client.chat.completions.create({model, messages, tools: both, tool_choice: wrong}).catch(e => e);
+    assert.ok(error instanceof OpenAI.BadRequestError && error.param === "tool_choice", error);
+  },
+
   async jsonSchema() {
     const schema = {type: "object", additionalProperties: false, required: ["n"],
                     properties: {n: {type: "integer", minimum: 0, maximum: 9}}};
