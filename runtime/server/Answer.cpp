@@ -72,7 +72,7 @@ void Answer::start(std::vector<std::vector<int32_t>> prompts,
       choices.emplace_back(form, LogprobsWriter(parsed.api, service.tokenizer));
       choices.back().whole.index = static_cast<uint32_t>(choices.size() - 1);
       if (parsed.echo)
-        choices.back().whole.text = parsed.prompts[p].text;
+        choices.back().echo = textOf(parsed.prompts[p]);
     }
   exchange->onGone([weak = weak_from_this()] {
     if (auto answer = weak.lock())
@@ -116,9 +116,12 @@ void Answer::start(std::vector<std::vector<int32_t>> prompts,
                       {"X-Accel-Buffering", "no"}};
   hasBegun = true;
   exchange->begin(std::move(response));
-  for (Choice &choice : choices)
-    if (parsed.echo)
-      writePart(choice, choice.whole);
+}
+
+std::string Answer::textOf(const PromptInput &prompt) const {
+  return prompt.tokens.empty()
+             ? prompt.text
+             : service.tokenizer.decode(prompt.tokens, /*skipSpecial=*/false);
 }
 
 bool Answer::admit(Admission admission, size_t index) {
@@ -181,7 +184,17 @@ void Answer::on(size_t index, const Event &event) {
   }
   ChoicePart part;
   part.index = static_cast<uint32_t>(index);
-  part.text = choice.tools.push(event.text, part.calls);
+  part.text = std::exchange(choice.echo, {});
+  part.text += choice.tools.push(event.text, part.calls);
+  if (!event.promptLogprobs.empty()) {
+    // What the server put in front of the text is in no echo of it.
+    const PromptInput &prompt = parsed.prompts[index / parsed.n];
+    choice.logprobs.addPrompt(
+        event.promptLogprobs,
+        prompt.tokens.empty()
+            ? promptPrefix(service.model, service.tokenizer).size()
+            : 0);
+  }
   for (const TokenLogprob &token : event.logprobs)
     choice.logprobs.add(token);
   const bool isLast = event.finish != Finish::None;

@@ -29,6 +29,7 @@ private:
         : tools(form), logprobs(std::move(logprobs)) {}
     ToolCallReader tools;
     LogprobsWriter logprobs;
+    std::string echo; ///< The prompt's text, until it is written.
     ChoicePart whole; ///< Without a stream: all of it.
     uint64_t id = 0;
     size_t calls = 0;
@@ -39,6 +40,7 @@ private:
 
   bool admit(Admission admission, size_t index);
   void count(Choice &choice, const Event &event);
+  std::string textOf(const PromptInput &prompt) const;
   void writePart(Choice &choice, ChoicePart part);
   void send(std::string_view json);
   void finish();

@@ -68,12 +68,15 @@ public:
   void write(std::string_view part) override {
     if (done || !begun || isHead || part.empty())
       return;
+    // One long part, such as the log-probabilities of a prompt, is no sign of a
+    // client that does not read.
     if (connection->pending.size() + connection->inFlight.size() -
             connection->inFlightDone >
-        connection->shared->options.outputBuffer) {
+        connection->shared->options.outputBuffer + longestPart) {
       connection->gone();
       return;
     }
+    longestPart = std::max(longestPart, part.size());
     if (http10) {
       connection->send(std::string(part));
       return;
@@ -141,6 +144,7 @@ private:
 
   std::shared_ptr<Connection> connection;
   asio::steady_timer timer;
+  size_t longestPart = 0;
   bool isHead, http10, begun = false, done = false;
 };
 

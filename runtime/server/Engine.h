@@ -60,14 +60,17 @@ struct Request {
   bool atStart = false;    ///< The answer is a text of its own, as in a chat: a
                            ///< space that the tokenizer puts before every text
                            ///< is left out.
-  int32_t topLogprobs = -1; ///< -1: no log-probabilities; n: of the chosen
-                            ///< token and of the n best.
+  int32_t topLogprobs = -1;    ///< -1: no log-probabilities; n: of the chosen
+                               ///< token and of the n best.
+  bool promptLogprobs = false; ///< Also of the prompt's tokens.
+  bool onlyPrompt = false;     ///< Ends where the answer would begin.
   std::shared_ptr<Constraint> constraint;
 };
 
 struct TokenLogprob {
   int32_t id;
-  float logprob;               ///< Natural, of the model's own distribution.
+  float logprob;               ///< Natural, of the model's own distribution;
+                               ///< NaN where nothing was before the token.
   std::vector<Candidate> best; ///< Best first; `logit` is a logprob here.
 };
 
@@ -84,6 +87,7 @@ struct Event {
   std::string text;            ///< Whole characters; never part of a stop text.
   std::vector<int32_t> tokens; ///< Without the one that ended it.
   std::vector<TokenLogprob> logprobs; ///< One for each token, if asked for.
+  std::vector<TokenLogprob> promptLogprobs; ///< In the first event.
   Finish finish = Finish::None;
   std::string stopText; ///< The stop text that ended it.
   std::string error;

@@ -5,6 +5,7 @@
 #include "runtime/PortableMath.h"
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace bitnet::server {
 
@@ -27,27 +28,36 @@ Generation::Generation(uint64_t id, Request given,
   for (int32_t token : text)
     sampler.accept(token, /*sampled=*/false);
   event.promptTokens = size();
+  if (request.promptLogprobs) {
+    promptLogprobs.resize(size());
+    promptLogprobs[0] = {text[0], std::numeric_limits<float>::quiet_NaN(), {}};
+  }
 }
 
 uint32_t Generation::logitsNeeded() const {
-  return request.constraint || request.topLogprobs >= 0 ? 0 : sampler.needed();
+  return request.constraint || request.promptLogprobs ||
+                 request.topLogprobs >= 0
+             ? 0
+             : sampler.needed();
 }
 
-void Generation::findLogprobs(std::span<const float> logits) {
-  logprob = {};
-  if (request.topLogprobs < 0)
-    return;
-  bestTokens(logits, static_cast<size_t>(request.topLogprobs) + 1,
-             logprob.best);
-  const double best = logprob.best.front().logit;
+TokenLogprob Generation::logprobOf(int32_t id,
+                                   std::span<const float> logits) const {
+  const auto count = static_cast<size_t>(std::max(request.topLogprobs, 0));
+  TokenLogprob made;
+  bestTokens(logits, count + 1, made.best);
+  const double best = made.best.front().logit;
   const double base = best + portableLog(sumOfExponentials(logits, best));
-  logprob.id = chosen;
-  logprob.logprob =
-      static_cast<float>(logits[static_cast<size_t>(chosen)] - base);
-  logprob.best.resize(
-      std::min(logprob.best.size(), static_cast<size_t>(request.topLogprobs)));
-  for (Candidate &candidate : logprob.best)
+  made.id = id;
+  made.logprob = static_cast<float>(logits[static_cast<size_t>(id)] - base);
+  made.best.resize(std::min(made.best.size(), count));
+  for (Candidate &candidate : made.best)
     candidate.logit = static_cast<float>(candidate.logit - base);
+  return made;
+}
+
+void Generation::score(uint32_t index, std::span<const float> logits) {
+  promptLogprobs[index + 1] = logprobOf(request.prompt[index + 1], logits);
 }
 
 void Generation::sample(std::span<const float> logits) {
@@ -61,12 +71,19 @@ void Generation::sample(std::span<const float> logits) {
     from = masked;
   }
   chosen = sampler.sample(from);
-  findLogprobs(logits);
+  if (request.topLogprobs >= 0)
+    logprob = logprobOf(chosen, logits);
 }
 
 bool Generation::take() {
-  if (answering == 0)
+  if (answering == 0) {
     answering = now();
+    event.promptLogprobs = std::move(promptLogprobs);
+  }
+  if (request.onlyPrompt) {
+    finish(Finish::Length);
+    return false;
+  }
   if (chosen < 0) {
     if (request.constraint->isComplete())
       finish(Finish::Stop);
@@ -146,6 +163,7 @@ Event Generation::takeEvent() {
   event.text.clear();
   event.tokens.clear();
   event.logprobs.clear();
+  event.promptLogprobs.clear();
   return out;
 }
 

@@ -36,6 +36,18 @@ public:
   uint32_t left() const { return size() - computed; }
   /// @}
 
+  /// Log-probabilities of the prompt are not complete: it has to be computed,
+  /// whatever others have.
+  bool scoresPrompt() const {
+    return request.promptLogprobs && reached + 1 < event.promptTokens;
+  }
+  /// The logits behind token `index` are wanted for the next one's.
+  bool scores(uint32_t index) const {
+    return scoresPrompt() && index >= reached && index + 1 < event.promptTokens;
+  }
+  /// Takes them. Of several tokens at a time, on any threads.
+  void score(uint32_t index, std::span<const float> logits);
+
   /// Best logits that sample() looks at; 0: all.
   uint32_t logitsNeeded() const;
   /// Chooses the next token; changes nothing outside of this object, so that
@@ -60,7 +72,7 @@ public:
   bool hasNews() const;
 
 private:
-  void findLogprobs(std::span<const float> logits);
+  TokenLogprob logprobOf(int32_t id, std::span<const float> logits) const;
   void finish(Finish how);
 
   const Request request;
@@ -75,6 +87,7 @@ private:
   uint32_t reached = 0;      ///< Largest `computed` so far.
   int32_t chosen = -1;
   TokenLogprob logprob;
+  std::vector<TokenLogprob> promptLogprobs;
   Event event;
   double begun = 0, answering = 0; ///< Times; 0: not yet.
 };

@@ -76,7 +76,7 @@ static void parseSampling(Fields &fields, SamplerOptions &sampling,
     seed = static_cast<uint64_t>(number);
 }
 
-static void parseLength(Fields &fields, Api api, Request &request) {
+static void parseLength(Fields &fields, Api api, bool echo, Request &request) {
   int64_t tokens = api == Api::Completion ? 16
                    : api == Api::Generate ? 256
                                           : -1;
@@ -84,9 +84,10 @@ static void parseLength(Fields &fields, Api api, Request &request) {
                          "max_new_tokens"};
   for (const char *name : names) {
     fields.integer(name, tokens, -1, INT_MAX);
-    if (tokens == 0)
+    if (tokens == 0 && !echo)
       fields.fail(name, "must be at least 1", "invalid_value");
   }
+  request.onlyPrompt = tokens == 0;
   request.maxTokens = tokens < 0 ? 0 : static_cast<uint32_t>(tokens);
 }
 
@@ -297,7 +298,8 @@ bool parseRequest(const Value &body, Api api, const RequestRules &rules,
     parsePrompts(fields, out);
   }
   refuseUnsupported(fields);
-  parseLength(fields, api, request);
+  fields.boolean("echo", out.echo);
+  parseLength(fields, api, out.echo, request);
   parseSampling(fields, request.sampling, out.seed);
   parseBias(fields, request);
   parseLogprobs(fields, api, request);
@@ -306,12 +308,9 @@ bool parseRequest(const Value &body, Api api, const RequestRules &rules,
   fields.tokens("stop_token_ids", request.stopTokens);
   fields.boolean("ignore_eos", request.ignoreEos);
   fields.boolean("skip_special_tokens", request.skipSpecial);
-  fields.boolean("echo", out.echo);
   if (out.echo && api == Api::Chat)
     fields.fail("echo", "is for completions only", "unsupported_parameter");
-  if (out.echo && request.topLogprobs >= 0)
-    fields.fail("echo", "cannot be combined with 'logprobs' here",
-                "unsupported_parameter");
+  request.promptLogprobs = out.echo && request.topLogprobs >= 0;
   fields.boolean("stream", out.stream);
   if (const Value *options = fields.find("stream_options")) {
     if (!options->is(Value::Dict))

@@ -166,10 +166,9 @@ std::string usagePartJson(const AnswerHead &head, const Usage &usage) {
       .close();
 }
 
-std::string LogprobsWriter::textOf(int32_t id) const {
+std::string LogprobsWriter::textOf(int32_t id, bool isFirst) const {
   std::string bytes;
-  tokenizer.appendTokenBytes(id, /*skipSpecial=*/false, /*isFirst=*/false,
-                             bytes);
+  tokenizer.appendTokenBytes(id, /*skipSpecial=*/false, isFirst, bytes);
   return bytes;
 }
 
@@ -200,18 +199,32 @@ void LogprobsWriter::addChat(const TokenLogprob &token) {
   content.push_back(chatToken(textOf(token.id), token.logprob, &list));
 }
 
-void LogprobsWriter::add(const TokenLogprob &token) {
+void LogprobsWriter::addPrompt(const std::vector<TokenLogprob> &prompt,
+                               size_t silent) {
+  for (size_t i = 0; i < prompt.size(); ++i) {
+    add(prompt[i], i == silent);
+    if (i < silent)
+      offset = 0;
+  }
+}
+
+void LogprobsWriter::add(const TokenLogprob &token, bool isFirst) {
   if (api == Api::Chat) {
     addChat(token);
     return;
   }
-  const std::string bytes = textOf(token.id);
+  const std::string bytes = textOf(token.id, isFirst);
   tokens.push_back(quoteJson(bytes));
-  numbers.push_back(jsonNumber(finite(token.logprob)));
-  JsonObject others;
-  for (const Candidate &candidate : token.best)
-    others.number(textOf(candidate.id), finite(candidate.logit));
-  best.push_back(others.close());
+  if (std::isnan(token.logprob)) {
+    numbers.push_back("null");
+    best.push_back("null");
+  } else {
+    numbers.push_back(jsonNumber(finite(token.logprob)));
+    JsonObject others;
+    for (const Candidate &candidate : token.best)
+      others.number(textOf(candidate.id), finite(candidate.logit));
+    best.push_back(others.close());
+  }
   offsets.push_back(std::to_string(offset));
   for (unsigned char byte : bytes) // Characters, not bytes.
     offset += (byte & 0xC0) != 0x80;

@@ -49,12 +49,15 @@ class LogprobsWriter {
 public:
   LogprobsWriter(Api api, const Tokenizer &tokenizer)
       : api(api), tokenizer(tokenizer) {}
-  void add(const TokenLogprob &token);
+  void add(const TokenLogprob &token) { add(token, /*isFirst=*/false); }
+  /// Of a prompt, of which the first `silent` tokens are not in the text.
+  void addPrompt(const std::vector<TokenLogprob> &prompt, size_t silent);
   /// What was added since; empty if nothing was.
   std::string take();
 
 private:
-  std::string textOf(int32_t id) const;
+  std::string textOf(int32_t id, bool isFirst = false) const;
+  void add(const TokenLogprob &token, bool isFirst);
   void addChat(const TokenLogprob &token);
 
   Api api;

@@ -55,6 +55,8 @@ void Scheduler::leave(Generation &g) {
 /// are there. At least one token is left to compute: the answer starts from its
 /// logits.
 void Scheduler::sharePrompt(Generation &g) {
+  if (g.scoresPrompt())
+    return;
   const uint32_t size = kv.tokensPerPage();
   while (g.computed == g.nodes.size() * size && g.left() > size) {
     const int32_t node =
@@ -134,6 +136,8 @@ bool Scheduler::makeRoom(Generation &g, uint32_t count) {
 
 /// Whether an older request is about to compute the page that `g` needs next.
 bool Scheduler::waitsForOlder(const Generation &g) const {
+  if (g.scoresPrompt())
+    return false;
   const uint32_t end =
       (g.computed / kv.tokensPerPage() + 1) * kv.tokensPerPage();
   if (end >= g.size())
@@ -175,10 +179,17 @@ void Scheduler::plan() {
   if (prompts.empty())
     return;
   std::vector<uint32_t> share(prompts.size(), 0);
+  // Rows of logits, as long as the vocabulary.
+  uint32_t scored = 32;
   auto give = [&](size_t i, uint32_t most) {
+    const bool scores = prompts[i]->scoresPrompt();
+    if (scores)
+      most = std::min(most, scored);
     const uint32_t more = std::min(prompts[i]->left() - share[i], most);
     share[i] += more;
     room -= more;
+    if (scores)
+      scored -= more;
   };
   give(0, (room + 1) / 2);
   std::vector<size_t> order(prompts.size());
@@ -200,6 +211,13 @@ void Scheduler::runBatch() {
   logitsTokens.clear();
   rows.clear();
   uint32_t topK = 1, answers = 0;
+  auto wantRow = [&](const Entry &entry, int32_t scoredToken) {
+    rows.push_back({entry.generation, scoredToken});
+    // A row whose best k are wanted is the same with more, so one number for
+    // all is no influence on each other.
+    const uint32_t needed = entry.generation->logitsNeeded();
+    topK = needed && topK ? std::max(topK, needed) : 0;
+  };
   for (const Entry &entry : batch) {
     const Generation &g = *entry.generation;
     const bool wantsLogits = entry.tokens == g.left();
@@ -208,15 +226,12 @@ void Scheduler::runBatch() {
       tokens.push_back(g.tokens()[g.computed + i]);
       positions.push_back(static_cast<int32_t>(g.computed + i));
       sequences.push_back(g.sequence);
+      const bool isScored = g.scores(g.computed + i);
+      if (!isScored && !(wantsLogits && i + 1 == entry.tokens))
+        continue;
+      logitsTokens.push_back(static_cast<int32_t>(tokens.size()) - 1);
+      wantRow(entry, isScored ? positions.back() : -1);
     }
-    if (!wantsLogits)
-      continue;
-    logitsTokens.push_back(static_cast<int32_t>(tokens.size()) - 1);
-    rows.push_back(entry.generation);
-    // A row whose best k are wanted is the same with more, so one number for
-    // all is no influence on each other.
-    const uint32_t needed = g.logitsNeeded();
-    topK = needed && topK ? std::max(topK, needed) : 0;
   }
   const auto count = static_cast<uint32_t>(tokens.size());
   const double start = now();
@@ -224,7 +239,9 @@ void Scheduler::runBatch() {
                 tokens.data(), positions.data(), sequences.data(),
                 logitsTokens.data(), topK, 0});
   const double seconds = now() - start;
-  times.add(answers, count - answers, seconds);
+  // Rows of logits beside the usual ones cost as much as layers.
+  if (rows.size() <= batch.size())
+    times.add(answers, count - answers, seconds);
   ++counters.steps;
   counters.stepTokens += count;
 }
@@ -244,12 +261,18 @@ void Scheduler::step(std::vector<Owner> &done) {
     entry.generation->advance(entry.tokens);
     keepPages(*entry.generation);
   }
-  session.forEach(static_cast<uint32_t>(rows.size()), [&](uint32_t row) {
-    rows[row]->sample({session.logits(row), session.getModel().vocab_size});
+  session.forEach(static_cast<uint32_t>(rows.size()), [&](uint32_t i) {
+    const auto [generation, scored] = rows[i];
+    const std::span<const float> logits(session.logits(i),
+                                        session.getModel().vocab_size);
+    if (scored < 0)
+      generation->sample(logits);
+    else
+      generation->score(static_cast<uint32_t>(scored), logits);
   });
-  for (Generation *g : rows)
-    if (!g->take())
-      done.push_back(remove(g->id));
+  for (const Row &row : rows)
+    if (row.scored < 0 && !row.generation->take())
+      done.push_back(remove(row.generation->id));
 }
 
 void Scheduler::fill(EngineStatistics &out) const {

@@ -72,7 +72,12 @@ private:
   const uint32_t chunk;
   std::vector<Owner> waiting, running; ///< By age, the oldest first.
   std::vector<Entry> batch;
-  std::vector<Generation *> rows; ///< Of the logits of this batch.
+  /// Of the logits of this batch.
+  struct Row {
+    Generation *generation;
+    int32_t scored; ///< Token of the prompt, or -1: the next one is sampled.
+  };
+  std::vector<Row> rows;
   std::vector<int32_t> tokens, positions, sequences, logitsTokens;
   EngineStatistics counters;
 };

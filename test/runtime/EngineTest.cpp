@@ -5,6 +5,7 @@
 #include "runtime/server/JsonConstraint.h"
 #include <atomic>
 #include <cctype>
+#include <cmath>
 #include <condition_variable>
 #include <gtest/gtest.h>
 #include <mutex>
@@ -27,6 +28,9 @@ public:
                         all.tokens.end());
     event.logprobs.insert(event.logprobs.begin(), all.logprobs.begin(),
                           all.logprobs.end());
+    event.promptLogprobs.insert(event.promptLogprobs.begin(),
+                                all.promptLogprobs.begin(),
+                                all.promptLogprobs.end());
     all = std::move(event);
     changed.notify_all();
   }
@@ -48,6 +52,19 @@ private:
   std::condition_variable changed;
   Event all;
 };
+
+void expectSame(const std::vector<TokenLogprob> &a,
+                const std::vector<TokenLogprob> &b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t t = 0; t < a.size(); ++t) {
+    EXPECT_EQ(a[t].id, b[t].id);
+    if (!std::isnan(a[t].logprob) || !std::isnan(b[t].logprob))
+      EXPECT_EQ(a[t].logprob, b[t].logprob) << t;
+    ASSERT_EQ(a[t].best.size(), b[t].best.size());
+    for (size_t i = 0; i < a[t].best.size(); ++i)
+      EXPECT_EQ(a[t].best[i].logit, b[t].best[i].logit);
+  }
+}
 
 class EngineTest : public testing::Test {
 protected:
@@ -133,6 +150,10 @@ TEST_F(EngineTest, NobodyMattersToAnother) {
     }
     if (i % 7 == 2)
       request.topLogprobs = 3;
+    if (i % 10 == 7) {
+      request.topLogprobs = 2;
+      request.promptLogprobs = true;
+    }
     if (i % 6 == 3)
       request.sampling.frequencyPenalty = 3;
     if (i % 9 == 4)
@@ -164,14 +185,8 @@ TEST_F(EngineTest, NobodyMattersToAnother) {
       EXPECT_EQ(event.tokens, alone[i].tokens) << i;
       EXPECT_EQ(event.text, alone[i].text) << i;
       EXPECT_EQ(event.finish, alone[i].finish) << i;
-      ASSERT_EQ(event.logprobs.size(), alone[i].logprobs.size());
-      for (size_t t = 0; t < event.logprobs.size(); ++t) {
-        EXPECT_EQ(event.logprobs[t].logprob, alone[i].logprobs[t].logprob);
-        ASSERT_EQ(event.logprobs[t].best.size(), 3u);
-        for (size_t b = 0; b < 3; ++b)
-          EXPECT_EQ(event.logprobs[t].best[b].logit,
-                    alone[i].logprobs[t].best[b].logit);
-      }
+      expectSame(event.logprobs, alone[i].logprobs);
+      expectSame(event.promptLogprobs, alone[i].promptLogprobs);
     }
     const EngineStatistics numbers = engine->statistics();
     EXPECT_EQ(numbers.finished, kRequests);
@@ -182,6 +197,29 @@ TEST_F(EngineTest, NobodyMattersToAnother) {
     }
     EXPECT_EQ(numbers.pagesInUse, 0u);
   }
+}
+
+TEST_F(EngineTest, PromptsAreScoredAsAnswersAre) {
+  auto engine = make({});
+  Request answer = greedy({beginToken});
+  answer.topLogprobs = 4;
+  const Event told = runAlone(*engine, answer);
+  // The same tokens as a prompt; its pages are there, and cannot be used.
+  Request request = answer;
+  request.prompt.insert(request.prompt.end(), told.tokens.begin(),
+                        told.tokens.end());
+  request.promptLogprobs = request.onlyPrompt = true;
+  const Event scored = runAlone(*engine, request);
+  EXPECT_EQ(scored.finish, Finish::Length);
+  EXPECT_EQ(scored.generatedTokens, 0u);
+  EXPECT_EQ(scored.cachedTokens, 0u);
+  EXPECT_TRUE(scored.tokens.empty() && scored.text.empty());
+  ASSERT_EQ(scored.promptLogprobs.size(), request.prompt.size());
+  EXPECT_TRUE(std::isnan(scored.promptLogprobs[0].logprob));
+  expectSame({scored.promptLogprobs.begin() + 1, scored.promptLogprobs.end()},
+             told.logprobs);
+  request.prompt.resize(1);
+  EXPECT_EQ(runAlone(*engine, request).promptLogprobs.size(), 1u);
 }
 
 TEST_F(EngineTest, SharesBeginnings) {

@@ -107,7 +107,6 @@ TEST(ServerRequest, WrongMembersAreNamed) {
       {R"("stream_options": {})", "stream_options"},
       {R"("stream": true, "stream_options": {"include_usage": 1})",
        "stream_options.include_usage"},
-      {R"("echo": true, "logprobs": 1)", "echo"},
       {R"("model": 1)", "model"},
       {R"("suffix": "b")", "suffix"},
       {R"("grammar": "root ::= x")", "grammar"},

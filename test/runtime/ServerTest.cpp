@@ -248,6 +248,55 @@ TEST_F(ServerTest, LogprobsOfCompletions) {
   EXPECT_LT(logprobs["token_logprobs"][0], 0.0);
 }
 
+TEST_F(ServerTest, EchoHasLogprobsOfThePrompt) {
+  json body = {{"prompt", "Once"},
+               {"max_tokens", 3},
+               {"temperature", 0},
+               {"logprobs", 2},
+               {"echo", true}};
+  const json whole = post("/v1/completions", body)["choices"][0];
+  EXPECT_EQ(whole["text"], "Once up");
+  const json &logprobs = whole["logprobs"];
+  // The first token is the server's own and not in the text.
+  EXPECT_EQ(logprobs["tokens"],
+            (json{"<|begin|>", "O", "n", "c", "e", " ", "u", "p"}));
+  EXPECT_EQ(logprobs["text_offset"], (json{0, 0, 1, 2, 3, 4, 5, 6}));
+  EXPECT_TRUE(logprobs["token_logprobs"][0].is_null());
+  EXPECT_TRUE(logprobs["top_logprobs"][0].is_null());
+  for (size_t i = 1; i < 8; ++i) {
+    EXPECT_LT(logprobs["token_logprobs"][i], 0.0);
+    EXPECT_EQ(logprobs["top_logprobs"][i].size(), 2u);
+  }
+  // Token ids as they are, nothing generated.
+  const json ids = {0, 81, 112};
+  const json scored = post(
+      "/v1/completions",
+      {{"prompt", ids}, {"max_tokens", 0}, {"logprobs", 0}, {"echo", true}});
+  const json &choice = scored["choices"][0];
+  EXPECT_EQ(choice["text"], "<|begin|>On");
+  EXPECT_EQ(choice["finish_reason"], "length");
+  EXPECT_EQ(choice["logprobs"]["text_offset"], (json{0, 9, 10}));
+  for (size_t i : {1, 2})
+    EXPECT_EQ(choice["logprobs"]["token_logprobs"][i],
+              logprobs["token_logprobs"][i]);
+  EXPECT_EQ(scored["usage"]["completion_tokens"], 0);
+  // A stream has the same, whole with its first part.
+  body["stream"] = true;
+  const std::vector<std::string> events =
+      eventsOf(ask("POST", "/v1/completions", body.dump()).body);
+  std::string text;
+  json tokens = json::array();
+  for (size_t i = 0; i + 1 < events.size(); ++i) {
+    const json part = json::parse(events[i])["choices"][0];
+    text += part["text"];
+    if (part["logprobs"].is_object())
+      for (const json &token : part["logprobs"]["tokens"])
+        tokens.push_back(token);
+  }
+  EXPECT_EQ(text, "Once up");
+  EXPECT_EQ(tokens, logprobs["tokens"]);
+}
+
 TEST_F(ServerTest, JsonFormatsAreFollowedOrRefused) {
   json body = {{"messages", user},
                {"temperature", 0},
