@@ -179,7 +179,8 @@ void Answer::on(size_t index, const Event &event) {
     return;
   }
   if (event.finish == Finish::Cancelled) {
-    fail({503, "the server is shutting down", "", "shutting_down", 5});
+    fail({503, "the server ended before this answer was complete", "",
+          "shutting_down", 5});
     return;
   }
   ChoicePart part;

@@ -59,6 +59,7 @@ public:
     if (done || begun)
       return;
     begun = true;
+    isEvents = head.contentType.starts_with("text/event-stream");
     connection->shared->statistics.requests++;
     if (http10)
       connection->keepAlive = false;
@@ -126,10 +127,23 @@ public:
   }
 
   void failed(const std::exception &exception) {
-    if (begun)
+    if (done)
+      return;
+    const HttpResponse response =
+        connection->shared->bad(500, exception.what());
+    if (!begun) {
+      respond(response);
+      return;
+    }
+    if (auto call = std::exchange(connection->onGone, nullptr))
+      call();
+    if (!isEvents) {
       connection->gone();
-    else
-      respond(connection->shared->bad(500, exception.what()));
+      return;
+    }
+    // The reader of a stream hears that it is not complete.
+    write("data: " + response.body + "\n\n");
+    finish();
   }
 
 private:
@@ -145,7 +159,7 @@ private:
   std::shared_ptr<Connection> connection;
   asio::steady_timer timer;
   size_t longestPart = 0;
-  bool isHead, http10, begun = false, done = false;
+  bool isHead, http10, begun = false, done = false, isEvents = false;
 };
 
 Connection::Connection(std::unique_ptr<ByteStream> stream,

@@ -119,6 +119,14 @@ public:
     changed.notify_all();
   }
 
+  void cancelAll() override {
+    {
+      std::lock_guard lock(mutex);
+      cancelsAll = true;
+    }
+    changed.notify_all();
+  }
+
   bool drain(double seconds) override {
     std::unique_lock lock(mutex);
     isDraining = true;
@@ -154,20 +162,22 @@ private:
     std::vector<Scheduler::Owner> arrived, done;
     std::vector<uint64_t> leaving;
     for (bool stop = false; !stop;) {
+      bool cancelsEverybody = false;
       {
         std::unique_lock lock(mutex);
         changed.wait(lock, [&] {
-          return isStopping || !inbox.empty() || !cancelled.empty() ||
-                 !scheduler.isIdle();
+          return isStopping || cancelsAll || !inbox.empty() ||
+                 !cancelled.empty() || !scheduler.isIdle();
         });
         stop = isStopping;
+        cancelsEverybody = std::exchange(cancelsAll, false) || stop;
         arrived.swap(inbox);
         leaving.swap(cancelled);
       }
       for (auto &generation : arrived)
         scheduler.add(std::move(generation));
       arrived.clear();
-      if (stop)
+      if (cancelsEverybody)
         scheduler.removeAll(done);
       for (uint64_t id : leaving)
         if (auto generation = scheduler.remove(id))
@@ -234,7 +244,7 @@ private:
   std::vector<uint64_t> cancelled;
   uint64_t unfinished = 0;
   EngineStatistics numbers;
-  bool isStopping = false, isDraining = false;
+  bool isStopping = false, isDraining = false, cancelsAll = false;
 
   std::atomic<uint64_t> lastId{0};
   std::thread thread;

@@ -137,6 +137,7 @@ public:
   virtual Admission submit(Request request, std::shared_ptr<Listener> listener,
                            uint64_t *id) = 0;
   virtual void cancel(uint64_t id) = 0;
+  virtual void cancelAll() = 0;
   /// Accepts nothing more; true when all requests are done, false after
   /// `seconds`.
   virtual bool drain(double seconds) = 0;

@@ -179,7 +179,9 @@ static int serveModel(const bitnet_model &model, const ServeOptions &serve) {
             static_cast<long long>(serve.drain));
     drainer = std::thread([&] {
       http->drain();
-      engine->drain(static_cast<double>(serve.drain));
+      // Whose time is over hears why, and not only the end of a stream.
+      if (!engine->drain(static_cast<double>(serve.drain)))
+        engine->cancelAll();
       http->stop(2);
     });
   });

@@ -164,6 +164,30 @@ def drains(program):
         assert code == 0 and error.count("\n") == 1, (code, error)
 
 
+def drain_that_ends(program):
+    """Past the time for running answers each hears why it is cut, also those
+    that wait."""
+    with Server(program, "--drain-time", "0", "--parallel", "1",
+                env=SLOW) as server:
+        stream, waits, whole = (server.connect() for _ in range(3))
+        for connection, is_stream in ((stream, True), (waits, True),
+                                      (whole, False)):
+            connection.sendall(bytes_of("POST", "/v1/completions", json.dumps(
+                {**LONG, "stream": is_stream}).encode()))
+        data = read_until(stream, b"data: ")
+        wait_for(lambda: server.metric("vllm:num_requests_waiting") == 2)
+        server.signal(signal.SIGTERM)
+        for answer in (data + read_all(stream), read_all(waits)):
+            last = answer.split(b"data: ")[-1].split(b"\n\n")[0]
+            assert json.loads(last)["error"]["code"] == "shutting_down", answer
+            assert answer.endswith(b"\r\n0\r\n\r\n"), answer
+            assert b"[DONE]" not in answer
+        assert status_of(read_all(whole)) == 503
+        for connection in (stream, waits, whole):
+            connection.close()
+        assert server.wait(5)[0] == 0
+
+
 def ends_at_once(program):
     with Server(program, env=SLOW) as server:
         busy = server.connect()
@@ -189,4 +213,4 @@ def ends_at_once(program):
 
 if __name__ == "__main__":
     run_all([wrong_start, environment, keys, unix_socket, tls, cancelled,
-             drains, ends_at_once], sys.argv[1])
+             drains, drain_that_ends, ends_at_once], sys.argv[1])
