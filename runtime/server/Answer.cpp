@@ -71,6 +71,7 @@ void Answer::start(std::vector<std::vector<int32_t>> prompts,
     for (uint32_t i = 0; i < parsed.n; ++i) {
       choices.emplace_back(form, LogprobsWriter(parsed.api, service.tokenizer));
       choices.back().whole.index = static_cast<uint32_t>(choices.size() - 1);
+      choices.back().promptTokens = static_cast<uint32_t>(prompts[p].size());
       if (parsed.echo)
         choices.back().echo = textOf(parsed.prompts[p]);
     }
@@ -159,6 +160,8 @@ void Answer::count(Choice &choice, const Event &event) {
   if (!fresh)
     return;
   const double time = now();
+  if (firstToken == 0)
+    firstToken = time;
   if (choice.lastToken == 0)
     service.counters.firstToken(time - began);
   else
@@ -258,8 +261,14 @@ Usage Answer::usage() const {
   return sum;
 }
 
+void Answer::tellFigures() {
+  const Usage sum = usage();
+  exchange->tell({sum.promptTokens, sum.completionTokens, firstToken});
+}
+
 void Answer::finish() {
   over = true;
+  tellFigures();
   if (parsed.stream) {
     if (parsed.includeUsage)
       send(usagePartJson(head, usage()));
@@ -292,6 +301,7 @@ void Answer::cancelAll() {
   if (over)
     return;
   over = true;
+  tellFigures();
   service.counters.aborted();
   for (const Choice &choice : choices)
     if (choice.id && !choice.isDone)

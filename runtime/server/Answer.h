@@ -47,6 +47,7 @@ private:
   void fail(const ApiError &error);
   void cancelAll();
   Usage usage() const;
+  void tellFigures();
 
   Service &service;
   std::shared_ptr<Exchange> exchange;
@@ -55,6 +56,7 @@ private:
   std::vector<Choice> choices;
   size_t open = 0; ///< Choices that are not done.
   const double began;
+  double firstToken = 0; ///< When; 0: not yet.
   bool hasBegun = false; ///< The stream.
   bool over = false;
 };

@@ -1,6 +1,7 @@
 //===- Connection.cpp - One client ----------------------------------------===//
 
 #include "runtime/server/Connection.h"
+#include "runtime/Cli.h"
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <cstdio>
@@ -32,11 +33,18 @@ public:
   ConnectionExchange(std::shared_ptr<Connection> connection,
                      const HttpRequest &request)
       : connection(std::move(connection)), timer(this->connection->executor()),
-        isHead(request.method == "HEAD"), http10(request.http10) {}
+        isHead(request.method == "HEAD"), http10(request.http10) {
+    if (!this->connection->shared->options.log)
+      return;
+    record.method = request.method;
+    record.path = request.path();
+    record.begin = now();
+  }
 
   ~ConnectionExchange() override {
     if (done)
       return;
+    log(AccessRecord::clientGone);
     // The handler forgot it; the client must not wait for ever.
     asio::post(connection->executor(),
                [connection = connection] { connection->gone(); });
@@ -52,6 +60,7 @@ public:
     if (!isHead && response.status != 204)
       bytes += response.body;
     connection->send(std::move(bytes));
+    record.status = response.status;
     complete();
   }
 
@@ -60,6 +69,7 @@ public:
       return;
     begun = true;
     isEvents = head.contentType.starts_with("text/event-stream");
+    record.status = head.status;
     connection->shared->statistics.requests++;
     if (http10)
       connection->keepAlive = false;
@@ -97,6 +107,8 @@ public:
       connection->send("0\r\n\r\n");
     complete();
   }
+
+  void tell(const AnswerFigures &figures) override { record.figures = figures; }
 
   void onGone(std::function<void()> call) override {
     if (connection->closed)
@@ -153,11 +165,21 @@ private:
   void complete() {
     done = true;
     timer.cancel();
+    log(record.status);
     connection->answered();
+  }
+  void log(int status) {
+    const auto &write = connection->shared->options.log;
+    if (!write)
+      return;
+    record.status = status;
+    record.end = now();
+    write(record);
   }
 
   std::shared_ptr<Connection> connection;
   asio::steady_timer timer;
+  AccessRecord record; ///< If there is a log.
   size_t longestPart = 0;
   bool isHead, http10, begun = false, done = false, isEvents = false;
 };
@@ -320,6 +342,8 @@ void Connection::answerBad(int status, const std::string &message) {
   keepAlive = false;
   const HttpResponse response = shared->bad(status, message);
   shared->statistics.requests++;
+  if (shared->options.log)
+    shared->options.log({.status = status});
   send(responseHead(response, static_cast<int64_t>(response.body.size()), false,
                     false) +
        response.body);

@@ -47,6 +47,12 @@ const char *reasonOf(int status);
 std::string responseHead(const HttpResponse &response, int64_t length,
                          bool chunked, bool keepAlive);
 
+/// What an access log says of an answer besides its status.
+struct AnswerFigures {
+  uint64_t promptTokens = 0, generatedTokens = 0;
+  double firstToken = 0; ///< When, as now() has it; 0: there was none.
+};
+
 /// One request that is being answered. All members but post() are called on the
 /// exchange's own thread of events: by the handler, or from inside of post().
 class Exchange {
@@ -60,6 +66,8 @@ public:
   virtual void begin(HttpResponse head) = 0;
   virtual void write(std::string_view part) = 0;
   virtual void finish() = 0;
+  /// For the log; before the answer is complete.
+  virtual void tell(const AnswerFigures &figures) = 0;
 
   /// `call` is called once if the client goes away before the answer is
   /// complete.

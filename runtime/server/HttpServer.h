@@ -9,6 +9,7 @@
 #ifndef BITNET_RUNTIME_SERVER_HTTPSERVER_H
 #define BITNET_RUNTIME_SERVER_HTTPSERVER_H
 
+#include "runtime/server/AccessLog.h"
 #include "runtime/server/HttpParser.h"
 #include <atomic>
 
@@ -26,6 +27,8 @@ struct HttpOptions {
   size_t outputBuffer =
       1 << 20; ///< Bytes of a stream that wait for the client.
   HttpLimits limits;
+  /// Called for every request when its answer is complete, by any thread.
+  std::function<void(const AccessRecord &)> log;
 };
 
 struct HttpStatistics {

@@ -73,6 +73,7 @@ public:
   void begin(HttpResponse head) override { inner->begin(add(std::move(head))); }
   void write(std::string_view part) override { inner->write(part); }
   void finish() override { inner->finish(); }
+  void tell(const AnswerFigures &figures) override { inner->tell(figures); }
   void onGone(std::function<void()> call) override {
     inner->onGone(std::move(call));
   }

@@ -27,6 +27,7 @@ struct ServeOptions {
   int64_t maxPrompt = 0, drain = 30;
   uint64_t maxHeader = 16 << 10, maxBody = 4 << 20;
   std::string key, keyFile;
+  bool logRequests = false;
 };
 } // namespace
 
@@ -84,6 +85,10 @@ static void addOptions(Options &options, ServeOptions &serve,
                 "by ps");
   options.value("--api-key-file", serve.keyFile, "FILE",
                 "ask clients for one of these keys, one a line");
+  options.flag("--log-requests", serve.logRequests,
+               "a line on stderr for every request: time, method, path, "
+               "status, tokens of prompt and answer, seconds to the first "
+               "token and in all; no text");
   options.value("--cors", serve.router.cors, "ORIGIN",
                 "let pages of this origin ask, or of all: *");
   options.value("--tls-cert", serve.http.tlsCertificate, "FILE",
@@ -124,6 +129,8 @@ static bool settle(ServeOptions &serve, std::string *error) {
       serve.workers ? serve.workers : std::max(2u, cpus / 4));
   serve.http.maxConnections = static_cast<unsigned>(serve.connections);
   serve.http.timeout = static_cast<double>(serve.timeout);
+  if (serve.logRequests)
+    serve.http.log = logAccess;
   serve.http.limits.body = serve.maxBody;
   serve.http.limits.header = static_cast<uint32_t>(
       std::clamp<uint64_t>(serve.maxHeader, 512, 16 << 20));

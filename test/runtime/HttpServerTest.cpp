@@ -74,6 +74,21 @@ TEST(HttpServer, AFailureWithinAStreamIsItsLastEvent) {
   }
 }
 
+TEST(HttpServer, LinesOfTheLogAreWords) {
+  AccessRecord record = {.method = "GET",
+                         .path = "/a b\n\x7f\xC3" + std::string(300, 'x'),
+                         .status = 200,
+                         .begin = 1,
+                         .end = 2.5};
+  EXPECT_EQ(accessLine(record, 1'700'000'000'007),
+            "2023-11-14T22:13:20.007Z GET /a?b???" + std::string(193, 'x') +
+                " 200 prompt=0 generated=0 first=- total=1.500");
+  record = {.status = 400, .figures = {3, 4, 1.25}, .begin = 1, .end = 2};
+  EXPECT_EQ(accessLine(record, 0),
+            "1970-01-01T00:00:00.000Z - - 400 prompt=3 generated=4 "
+            "first=0.250 total=1.000");
+}
+
 TEST(HttpServer, AFailureBeforeTheAnswerIs500) {
   const RunningServer server(
       {}, [](const HttpRequest &, const std::shared_ptr<Exchange> &) {

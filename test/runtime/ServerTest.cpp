@@ -24,6 +24,7 @@ public:
   void begin(HttpResponse head) override { response = std::move(head); }
   void write(std::string_view part) override { response.body += part; }
   void finish() override { done = true; }
+  void tell(const AnswerFigures &made) override { figures = made; }
   void onGone(std::function<void()> call) override { gone = std::move(call); }
   void after(double, std::function<void()> call) override {
     timeout = std::move(call);
@@ -53,6 +54,7 @@ public:
   }
 
   HttpResponse response;
+  AnswerFigures figures;
   bool done = false;
   std::function<void()> gone, timeout;
 

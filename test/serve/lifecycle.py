@@ -164,6 +164,38 @@ def drains(program):
         assert code == 0 and error.count("\n") == 1, (code, error)
 
 
+def access_log(program):
+    """A line for every request, without what was asked."""
+    with Server(program, env={**SLOW, "BITNET_SERVE_LOG_REQUESTS": "1"}) as server:
+        server.request("GET", "/health?key=secret")
+        short = {**LONG, "max_tokens": 3}
+        server.post("/v1/completions", short)
+        server.request("POST", "/v1/completions", {**short, "stream": True})
+        server.post("/v1/completions", {}, status=400)
+        server.raw(b"nonsense\r\n\r\n")
+        gone = server.connect()
+        gone.sendall(bytes_of("POST", "/v1/completions",
+                              json.dumps({**LONG, "stream": True}).encode()))
+        read_until(gone, b"data: ")
+        gone.close()
+        wait_for(lambda: server.metric("vllm:num_requests_running") == 0)
+        server.signal(signal.SIGTERM)
+        code, error = server.wait()
+    assert code == 0 and "secret" not in error and "Once" not in error, error
+    time_of = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z "
+    seconds = r"\d+\.\d{3}"
+    for line, count in (
+            ("GET /health 200 prompt=0 generated=0 first=- total=@", 1),
+            ("POST /v1/completions 200 prompt=5 generated=3 first=@ total=@", 2),
+            ("POST /v1/completions 400 prompt=0 generated=0 first=- total=@", 1),
+            ("- - 400 prompt=0 generated=0 first=- total=@", 1),
+            (r"POST /v1/completions 499 prompt=5 generated=\d+ first=@ total=@",
+             1)):
+        found = re.findall("^" + time_of + line.replace("@", seconds) + "$",
+                           error, re.MULTILINE)
+        assert len(found) == count, (line, error)
+
+
 def drain_that_ends(program):
     """Past the time for running answers each hears why it is cut, also those
     that wait."""
@@ -213,4 +245,4 @@ def ends_at_once(program):
 
 if __name__ == "__main__":
     run_all([wrong_start, environment, keys, unix_socket, tls, cancelled,
-             drains, drain_that_ends, ends_at_once], sys.argv[1])
+             drains, access_log, drain_that_ends, ends_at_once], sys.argv[1])
