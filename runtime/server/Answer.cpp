@@ -117,6 +117,25 @@ void Answer::start(std::vector<std::vector<int32_t>> prompts,
                       {"X-Accel-Buffering", "no"}};
   hasBegun = true;
   exchange->begin(std::move(response));
+  lastWrite = now();
+  if (service.options.ping > 0)
+    pingAfter(service.options.ping);
+}
+
+/// Proxies take a stream that says nothing for dead: while it waits in the
+/// queue, say. Clients pass over comments.
+void Answer::pingAfter(double seconds) {
+  exchange->after(seconds, [weak = weak_from_this()] {
+    auto answer = weak.lock();
+    if (!answer || answer->over)
+      return;
+    const double ping = answer->service.options.ping;
+    // Timers may be early by what a clock rounds off.
+    constexpr double kEarly = 0.001;
+    if (now() - answer->lastWrite >= ping - kEarly)
+      answer->write(": ping\n\n");
+    answer->pingAfter(std::max(ping - (now() - answer->lastWrite), kEarly));
+  });
 }
 
 std::string Answer::textOf(const PromptInput &prompt) const {
@@ -246,7 +265,12 @@ void Answer::send(std::string_view json) {
   std::string event = "data: ";
   event += json;
   event += "\n\n";
-  exchange->write(event);
+  write(event);
+}
+
+void Answer::write(std::string_view bytes) {
+  lastWrite = now();
+  exchange->write(bytes);
 }
 
 Usage Answer::usage() const {
@@ -272,7 +296,7 @@ void Answer::finish() {
   if (parsed.stream) {
     if (parsed.includeUsage)
       send(usagePartJson(head, usage()));
-    exchange->write("data: [DONE]\n\n");
+    write("data: [DONE]\n\n");
     exchange->finish();
     return;
   }

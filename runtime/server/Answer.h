@@ -43,6 +43,8 @@ private:
   std::string textOf(const PromptInput &prompt) const;
   void writePart(Choice &choice, ChoicePart part);
   void send(std::string_view json);
+  void write(std::string_view bytes);
+  void pingAfter(double seconds);
   void finish();
   void fail(const ApiError &error);
   void cancelAll();
@@ -57,6 +59,7 @@ private:
   size_t open = 0; ///< Choices that are not done.
   const double began;
   double firstToken = 0; ///< When; 0: not yet.
+  double lastWrite = 0;  ///< When.
   bool hasBegun = false; ///< The stream.
   bool over = false;
 };

@@ -5,6 +5,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <cstdio>
+#include <list>
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -32,8 +33,8 @@ class ConnectionExchange final
 public:
   ConnectionExchange(std::shared_ptr<Connection> connection,
                      const HttpRequest &request)
-      : connection(std::move(connection)), timer(this->connection->executor()),
-        isHead(request.method == "HEAD"), http10(request.http10) {
+      : connection(std::move(connection)), isHead(request.method == "HEAD"),
+        http10(request.http10) {
     if (!this->connection->shared->options.log)
       return;
     record.method = request.method;
@@ -118,13 +119,20 @@ public:
   }
 
   void after(double seconds, std::function<void()> call) override {
-    timer.expires_after(toDuration(seconds));
-    timer.async_wait(
-        [self = weak_from_this(), call = std::move(call)](error_code error) {
-          auto exchange = self.lock();
-          if (!error && exchange && !exchange->done)
-            call();
-        });
+    auto timer = std::find_if(timers.begin(), timers.end(),
+                              [](const Timer &one) { return !one.waits; });
+    if (timer == timers.end())
+      timer = timers.emplace(timers.end(), connection->executor());
+    timer->waits = true;
+    timer->timer.expires_after(toDuration(seconds));
+    timer->timer.async_wait([self = weak_from_this(), timer,
+                             call = std::move(call)](error_code error) {
+      auto exchange = self.lock();
+      if (error || !exchange || exchange->done)
+        return;
+      timer->waits = false;
+      call();
+    });
   }
 
   void post(std::function<void()> call) override {
@@ -159,12 +167,19 @@ public:
   }
 
 private:
+  struct Timer {
+    explicit Timer(const asio::any_io_executor &executor) : timer(executor) {}
+    asio::steady_timer timer;
+    bool waits = false;
+  };
+
   bool keepsAlive() const {
     return connection->keepAlive && !connection->shared->draining;
   }
   void complete() {
     done = true;
-    timer.cancel();
+    for (Timer &one : timers)
+      one.timer.cancel();
     log(record.status);
     connection->answered();
   }
@@ -178,7 +193,7 @@ private:
   }
 
   std::shared_ptr<Connection> connection;
-  asio::steady_timer timer;
+  std::list<Timer> timers;
   AccessRecord record; ///< If there is a log.
   size_t longestPart = 0;
   bool isHead, http10, begun = false, done = false, isEvents = false;

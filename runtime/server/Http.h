@@ -73,6 +73,7 @@ public:
   /// complete.
   virtual void onGone(std::function<void()> call) = 0;
   /// `call` is called after `seconds` unless the answer is complete by then.
+  /// Any number may wait.
   virtual void after(double seconds, std::function<void()> call) = 0;
   /// Runs `call` on the exchange's thread of events. Any thread may.
   virtual void post(std::function<void()> call) = 0;

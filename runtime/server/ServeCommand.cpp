@@ -24,7 +24,7 @@ struct ServeOptions {
   int64_t port = 8000, workers = 0, threads = 0, context = 0, parallel = 8;
   int64_t chunk = 0, queue = 128, connections = 512, timeout = 60,
           maxTime = 600;
-  int64_t maxPrompt = 0, drain = 30;
+  int64_t maxPrompt = 0, drain = 30, ping = 15;
   uint64_t maxHeader = 16 << 10, maxBody = 4 << 20;
   std::string key, keyFile;
   bool logRequests = false;
@@ -77,6 +77,10 @@ static void addOptions(Options &options, ServeOptions &serve,
                 "for a request to arrive, for a client to read, and between "
                 "requests (60)",
                 1, 1'000'000);
+  options.value("--ping", serve.ping, "SECONDS",
+                "silence of a stream after which a comment keeps proxies from "
+                "closing it (15); 0: any",
+                0, 1'000'000);
   options.value("--drain-time", serve.drain, "SECONDS",
                 "time for running answers after SIGTERM or ^C (30)", 0,
                 1'000'000);
@@ -143,6 +147,7 @@ static bool settle(ServeOptions &serve, std::string *error) {
   serve.engine.maxQueued = static_cast<uint32_t>(serve.queue);
   serve.service.maxPrompt = static_cast<uint32_t>(serve.maxPrompt);
   serve.service.maxTime = static_cast<double>(serve.maxTime);
+  serve.service.ping = static_cast<double>(serve.ping);
   serve.service.parallel = serve.engine.parallel;
   return readKeys(serve, serve.router.keys, error);
 }

@@ -20,6 +20,7 @@ namespace bitnet::server {
 struct ServiceOptions {
   uint32_t maxPrompt = 0; ///< Tokens; 0: what the context holds.
   double maxTime = 600;   ///< Seconds an answer may take; 0: any.
+  double ping = 15;       ///< Seconds of silence in a stream; 0: any.
   uint32_t parallel = 8;  ///< To show.
   RequestRules rules;
 };

@@ -164,6 +164,27 @@ def drains(program):
         assert code == 0 and error.count("\n") == 1, (code, error)
 
 
+def ping(program):
+    """A stream that waits says so; one that flows has no comments."""
+    with Server(program, "--parallel", "1", "--ping", "1",
+                env={"FAKE_DELAY_US": "60000"}) as server:
+        body = {**LONG, "max_tokens": 50, "stream": True}
+        flows, waits = server.connect(), server.connect()
+        flows.sendall(bytes_of("POST", "/v1/completions",
+                               json.dumps(body).encode()))
+        wait_for(lambda: server.metric("vllm:num_requests_running") == 1)
+        waits.sendall(bytes_of("POST", "/v1/completions", json.dumps(
+            {**body, "max_tokens": 2}).encode()))
+        data = read_until(flows, b"[DONE]")
+        assert b"ping" not in data, data
+        data = read_until(waits, b"[DONE]") # After 3 s or more in the queue.
+        head, _, body = data.partition(b"\r\n\r\n")
+        assert body.split(b"data: ")[0].count(b"\r\n: ping\n\n\r\n") >= 2, data
+        assert b"ping" not in body.split(b"data: ", 1)[1], data
+        flows.close()
+        waits.close()
+
+
 def access_log(program):
     """A line for every request, without what was asked."""
     with Server(program, env={**SLOW, "BITNET_SERVE_LOG_REQUESTS": "1"}) as server:
@@ -245,4 +266,4 @@ def ends_at_once(program):
 
 if __name__ == "__main__":
     run_all([wrong_start, environment, keys, unix_socket, tls, cancelled,
-             drains, access_log, drain_that_ends, ends_at_once], sys.argv[1])
+             drains, ping, access_log, drain_that_ends, ends_at_once], sys.argv[1])
