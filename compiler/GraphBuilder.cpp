@@ -159,6 +159,7 @@ Value GraphBuilder::norm(StringRef name, Value input, StringRef source,
   if (form.bias)
     bias = addVector((name + "_bias").str(), size, (source + ".bias").str());
   return RMSNormOp::create(b, loc, input.getType(), input,
+                           /*unscaled=*/UnitAttr(),
                            form.centred ? b.getUnitAttr() : UnitAttr(), gain,
                            bias, b.getF32FloatAttr(form.eps));
 }

@@ -77,7 +77,7 @@ Interpreter::floats(Operation *op, SymbolRefAttr ref, Frame &frame) {
 }
 
 FailureOr<Tensor> Interpreter::norm(Operation *op, const Tensor &input,
-                                    bool centred,
+                                    bool scaled, bool centred,
                                     std::optional<SymbolRefAttr> gain,
                                     std::optional<SymbolRefAttr> bias,
                                     APFloat eps, Frame &frame) {
@@ -90,6 +90,8 @@ FailureOr<Tensor> Interpreter::norm(Operation *op, const Tensor &input,
       return failure();
     *to = std::move(*values);
   }
+  if (!scaled)
+    return scalar::scaleColumns(input, gains);
   return scalar::rmsNorm(centred ? scalar::centre(input) : input, gains, biases,
                          eps.convertToFloat());
 }

@@ -164,16 +164,19 @@ private:
                                        Frame &frame);
   /// The norm of an rms_norm, norm_quantize or norm_pack_bits.
   template <typename OpTy> FailureOr<Tensor> norm(OpTy op, Frame &frame) {
-    return norm(op, frame.values[op.getInput()], op.getCentred(), op.getGain(),
-                op.getBias(), op.getEps(), frame);
+    bool scaled = true;
+    if constexpr (requires { op.getUnscaled(); })
+      scaled = !op.getUnscaled();
+    return norm(op, frame.values[op.getInput()], scaled, op.getCentred(),
+                op.getGain(), op.getBias(), op.getEps(), frame);
   }
-  FailureOr<Tensor> norm(Operation *op, const Tensor &input, bool centred,
-                         std::optional<SymbolRefAttr> gain,
+  FailureOr<Tensor> norm(Operation *op, const Tensor &input, bool scaled,
+                         bool centred, std::optional<SymbolRefAttr> gain,
                          std::optional<SymbolRefAttr> bias, APFloat eps,
                          Frame &frame);
-  FailureOr<Tensor> linear(Operation *op, const Tensor &input,
-                           BitQuant quant, const Tensor *scale,
-                           SymbolRefAttr ref, Frame &frame);
+  FailureOr<Tensor> linear(Operation *op, const Tensor &input, BitQuant quant,
+                           const Tensor *scale, SymbolRefAttr ref,
+                           Frame &frame);
 
   ModuleOp module;
   WeightProvider &weights;

@@ -104,6 +104,13 @@ Tensor scalar::rmsNorm(const Tensor &x, ArrayRef<float> gain,
   return Tensor::of(x.shape, std::move(out));
 }
 
+Tensor scalar::scaleColumns(const Tensor &x, ArrayRef<float> gain) {
+  Tensor::Floats out(x.floats().size());
+  for (size_t i = 0; i < out.size(); ++i)
+    out[i] = x.floats()[i] * gain[i % gain.size()];
+  return Tensor::of(x.shape, std::move(out));
+}
+
 Tensor scalar::headNorm(const Tensor &x, ArrayRef<float> gain, float eps,
                         int64_t headDim) {
   // A head is a row of its own.

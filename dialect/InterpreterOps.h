@@ -25,6 +25,8 @@ Tensor centre(const Tensor &x);
 /// An empty gain or bias is none.
 Tensor rmsNorm(const Tensor &x, ArrayRef<float> gain, ArrayRef<float> bias,
                float eps);
+/// x * gain in every row.
+Tensor scaleColumns(const Tensor &x, ArrayRef<float> gain);
 /// rms_norm of every head on its own.
 Tensor headNorm(const Tensor &x, ArrayRef<float> gain, float eps,
                 int64_t headDim);

@@ -178,7 +178,17 @@ LogicalResult RepeatOp::verifySymbolUses(SymbolTableCollection &) {
   return success();
 }
 
+/// What `unscaled` leaves must be x * gain.
+template <typename OpTy> static LogicalResult checkUnscaled(OpTy op) {
+  if (op.getUnscaled() && (op.getCentred() || !op.getGain() || op.getBias()))
+    return op.emitOpError(
+        "unscaled is for a gain alone, neither centred nor with a bias");
+  return success();
+}
+
 LogicalResult RMSNormOp::verifySymbolUses(SymbolTableCollection &) {
+  if (failed(checkUnscaled(*this)))
+    return failure();
   return checkNorm(*this, lastDim(getType()));
 }
 
@@ -458,7 +468,8 @@ LogicalResult NormPackBitsOp::verifySymbolUses(SymbolTableCollection &) {
   Type words = getResult().getType();
   if (failed(checkBitPlanes(*this, getBitQuant(), words)) ||
       failed(checkRowScale(*this, getScale())) ||
-      failed(checkPacked(*this, getInput().getType(), words, getSum())))
+      failed(checkPacked(*this, getInput().getType(), words, getSum())) ||
+      failed(checkUnscaled(*this)))
     return failure();
   return checkNorm(*this, lastDim(getInput().getType()));
 }

@@ -151,14 +151,15 @@ def BitNet_RMSNormOp : BitNet_WeightUser<"rms_norm", [
     Root mean square normalisation (Zhang and Sennrich, 2019) of every row. Sums
     run over 16 lanes and the tree of the dialect. With `centred` the row's mean
     is subtracted first (x := x - sum(x) / K): that is LayerNorm. A bias is part
-    of a LayerNorm, or the learned threshold of a sign that follows.
+    of a LayerNorm, or the learned threshold of a sign that follows. `unscaled`
+    leaves the factor out, y = x * gain: enough for a sign that follows.
   }];
-  let arguments = (ins BitNet_Rows:$input, UnitAttr:$centred,
-                       OptionalAttr<SymbolRefAttr>:$gain,
+  let arguments = (ins BitNet_Rows:$input, UnitAttr:$unscaled,
+                       UnitAttr:$centred, OptionalAttr<SymbolRefAttr>:$gain,
                        OptionalAttr<SymbolRefAttr>:$bias, F32Attr:$eps);
   let results = (outs BitNet_Rows:$result);
   let assemblyFormat = [{
-    $input (`centred` $centred^)? (`gain` $gain^)? (`bias` $bias^)? `eps` $eps
+    $input (`unscaled` $unscaled^)? (`centred` $centred^)? (`gain` $gain^)? (`bias` $bias^)? `eps` $eps
     attr-dict `:` type($result)
   }];
 }
@@ -444,14 +445,14 @@ def BitNet_PackBitsOp : BitNet_Op<"pack_bits", [
 def BitNet_NormPackBitsOp : BitNet_WeightUser<"norm_pack_bits", [
     Pure, AttrSizedResultSegments]> {
   let summary = "pack(binarize(rms_norm(x)))";
-  let arguments = (ins BitNet_Rows:$input, UnitAttr:$centred,
-                       OptionalAttr<SymbolRefAttr>:$gain,
+  let arguments = (ins BitNet_Rows:$input, UnitAttr:$unscaled,
+                       UnitAttr:$centred, OptionalAttr<SymbolRefAttr>:$gain,
                        OptionalAttr<SymbolRefAttr>:$bias, F32Attr:$eps,
                        BitNet_BitQuantOr<"Sign">:$bit_quant);
   let results = (outs BitNet_Packed:$result, Optional<BitNet_PerToken>:$scale,
                       Optional<BitNet_PlaneSums>:$sum);
   let assemblyFormat = [{
-    $input (`centred` $centred^)? (`gain` $gain^)? (`bias` $bias^)? `eps` $eps
+    $input (`unscaled` $unscaled^)? (`centred` $centred^)? (`gain` $gain^)? (`bias` $bias^)? `eps` $eps
     (`as` $bit_quant^)? attr-dict `:` type($input) `->` type($result)
     (`scale` type($scale)^)? (`sum` type($sum)^)?
   }];

@@ -24,14 +24,15 @@ namespace {
 ///         %q, %s, %sum = bitnet.quantize %n
 /// after:  %q, %s, %sum = bitnet.norm_quantize %x gain @g bias @b eps e
 ///
-/// Not when the norm has another reader: it would be computed twice.
+/// Not when the norm has another reader: it would be computed twice. Nor
+/// without its factor, which norm_quantize has.
 struct FuseNorm : OpRewritePattern<QuantizeOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(QuantizeOp op,
                                 PatternRewriter &rewriter) const override {
     auto norm = op.getInput().getDefiningOp<RMSNormOp>();
-    if (!norm || !norm->hasOneUse())
+    if (!norm || !norm->hasOneUse() || norm.getUnscaled())
       return failure();
     rewriter.replaceOpWithNewOp<NormQuantizeOp>(
         op, op->getResultTypes(), norm.getInput(), norm.getCentredAttr(),

@@ -1,7 +1,7 @@
 //===- PackBits.cpp - Compare and pack in one step ------------------------===//
 //
 // Bits never exist as bytes: the comparison's mask is the packed word. A norm
-// whose threshold keeps it alive is computed in the same loop.
+// whose threshold or gain keeps it alive is computed in the same loop.
 //
 //===----------------------------------------------------------------------===//
 
@@ -71,9 +71,9 @@ struct NormPackBits : OpRewritePattern<PackBitsOp> {
       return failure();
     rewriter.replaceOpWithNewOp<NormPackBitsOp>(
         op, op.getResult().getType(), typeOf(op.getScale()),
-        typeOf(op.getSum()), norm.getInput(), norm.getCentredAttr(),
-        norm.getGainAttr(), norm.getBiasAttr(), norm.getEpsAttr(),
-        op.getBitQuantAttr());
+        typeOf(op.getSum()), norm.getInput(), norm.getUnscaledAttr(),
+        norm.getCentredAttr(), norm.getGainAttr(), norm.getBiasAttr(),
+        norm.getEpsAttr(), op.getBitQuantAttr());
     rewriter.eraseOp(norm);
     return success();
   }

@@ -13,7 +13,7 @@ def DecomposeLinear : Pass<"bitnet-decompose-linear", "::mlir::ModuleOp"> {
 }
 
 def FoldNormIntoSign : Pass<"bitnet-fold-norm-into-sign", "::mlir::ModuleOp"> {
-  let summary = "sign(rms_norm(x)) -> sign(x) where no threshold is learned";
+  let summary = "sign(rms_norm(x)) -> sign(x), sign(x * gain) without a threshold";
 }
 
 def FuseNormQuantize : Pass<"bitnet-fuse-norm-quantize", "::mlir::ModuleOp"> {

@@ -38,6 +38,8 @@ public:
 
   template <typename NormOp> void setNorm(NormOp op) {
     normed = true;
+    if constexpr (requires { op.getUnscaled(); })
+      scaled = !op.getUnscaled();
     centred = op.getCentred();
     eps = op.getEps().convertToFloat();
     auto vector = [&](SymbolRefAttr ref) {
@@ -52,7 +54,7 @@ public:
 
   /// [m = sum(x) / K,] r = 1 / sqrt(sum((x - m)^2) / K + eps) of row t.
   void startRow(Value t) {
-    if (!normed)
+    if (!normed || !scaled)
       return;
     mean = Value();
     if (centred) {
@@ -62,6 +64,7 @@ public:
     }
     scale = rootScale(e, sum(t, [&](Value x) { return e.fmul(x, x); }), columns,
                       eps);
+    minusScale = arith::NegFOp::create(e.b, e.loc, scale);
   }
 
   /// ((x - m) * r) [* gain] [+ bias], or x.
@@ -69,17 +72,35 @@ public:
     Value x = load(t, column);
     if (!normed)
       return x;
-    x = e.fmul(x, scale);
-    if (gain)
-      x = e.fmul(x, e.load(e.f32x16(), gain, column));
+    x = product(x, scale, column);
     if (bias)
       x = e.fadd(x, e.load(e.f32x16(), bias, column));
     return inside(x, column);
   }
 
+  /// Which columns are >= 0, for the 16 bits of a sign; those beyond the row's
+  /// width are whatever they are. Of y + bias >= 0 one comparison is left, with
+  /// the factor's sign turned: y * -1 <= bias. A sum of two floats rounds to
+  /// the sign that it has, and both forms are false for NaN, so these are the
+  /// same.
+  Value signs(Value t, Value column) {
+    if (!bias)
+      return e.planeBits(read(t, column), BitQuant::Sign)[0];
+    Value opposite = product(load(t, column), minusScale, column);
+    return e.bitsOf(arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OLE,
+                                          opposite,
+                                          e.load(e.f32x16(), bias, column)));
+  }
+
   int64_t width() const { return columns; }
 
 private:
+  /// (x [* factor]) [* gain]
+  Value product(Value x, Value factor, Value column) {
+    if (scaled)
+      x = e.fmul(x, factor);
+    return gain ? e.fmul(x, e.load(e.f32x16(), gain, column)) : x;
+  }
   Value load(Value t, Value column) {
     Value x = e.load(e.f32x16(), in, {t, column});
     return inside(mean ? e.fsub(x, mean) : x, column);
@@ -105,8 +126,8 @@ private:
   Emitter &e;
   Value in;
   int64_t columns;
-  bool normed = false, centred = false;
-  Value gain, bias, mean, scale;
+  bool normed = false, scaled = true, centred = false;
+  Value gain, bias, mean, scale, minusScale;
   float eps = 0;
 };
 } // namespace
@@ -261,11 +282,17 @@ static void packRows(Emitter &e, RowReader &reader, OpTy op) {
     SmallVector<Value> words(planes);
     Value lanes = scaleOut ? sums.back() : Value();
     for (int64_t part = 0; part * 16 < columns; ++part) {
-      Value x = reader.read(t, e.addI(e.mulI(index, 64), part * 16));
-      if (lanes)
-        lanes = e.fadd(lanes, math::AbsFOp::create(b, e.loc, x));
-      for (auto [bits, word] :
-           llvm::zip(e.planeBits(x, op.getBitQuant()), words)) {
+      Value column = e.addI(e.mulI(index, 64), part * 16);
+      SmallVector<Value, 2> halves;
+      if (op.getBitQuant() == BitQuant::Sign && !lanes) {
+        halves = {reader.signs(t, column)};
+      } else {
+        Value x = reader.read(t, column);
+        if (lanes)
+          lanes = e.fadd(lanes, math::AbsFOp::create(b, e.loc, x));
+        halves = e.planeBits(x, op.getBitQuant());
+      }
+      for (auto [bits, word] : llvm::zip(halves, words)) {
         Value mask = arith::ExtUIOp::create(b, e.loc, b.getI64Type(), bits);
         if (part)
           mask = arith::ShLIOp::create(b, e.loc, mask, i64(part * 16));

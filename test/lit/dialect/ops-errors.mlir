@@ -146,6 +146,26 @@ func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
 
 // -----
 
+// What is left without the factor is x * gain.
+bitnet.record @layer count 1 {
+  bitnet.weight @gain quant float shape [64] source "g"
+}
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // expected-error @+1 {{unscaled is for a gain alone, neither centred nor with a bias}}
+  %0 = bitnet.rms_norm %x unscaled gain @layer::@gain bias @layer::@gain eps 1.0e-5 : tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x1x1xi64> {
+  // expected-error @+1 {{unscaled is for a gain alone}}
+  %0 = bitnet.norm_pack_bits %x unscaled eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x1x1xi64>
+  return %0 : tensor<?x1x1xi64>
+}
+
+// -----
+
 // So has a bias, and it is a vector.
 bitnet.record @layer count 1 {
   bitnet.weight @gain quant float shape [64] source "g"

@@ -118,6 +118,8 @@ func.func @fused(%x: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>, t
   %c, %s, %sum = bitnet.norm_quantize %x gain @layer::@gain bias @layer::@bias eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x1x64xi8>, tensor<?xf32>, tensor<?x1xi32>
   // CHECK: bitnet.pack_bits %{{.*}} : tensor<?x64xf32> -> tensor<?x1x1xi64>
   %p = bitnet.pack_bits %x : tensor<?x64xf32> -> tensor<?x1x1xi64>
+  // CHECK: bitnet.norm_pack_bits %{{.*}} unscaled gain @layer::@gain eps
+  %nu = bitnet.norm_pack_bits %x unscaled gain @layer::@gain eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x1x1xi64>
   // CHECK: bitnet.norm_pack_bits %{{.*}} gain @layer::@gain eps {{.*}} : tensor<?x64xf32> -> tensor<?x1x1xi64>
   %np = bitnet.norm_pack_bits %x gain @layer::@gain eps 1.0e-5 : tensor<?x64xf32> -> tensor<?x1x1xi64>
   // CHECK: bitnet.pack_bits %{{.*}} : tensor<?x64xf32> -> tensor<?x1x1xi64> scale tensor<?xf32>

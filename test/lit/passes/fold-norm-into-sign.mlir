@@ -28,14 +28,36 @@ func.func @other_reader(%x: tensor<?x80xf32>) -> (tensor<?x1x80xi1>, tensor<?x80
   return %b, %n : tensor<?x1x80xi1>, tensor<?x80xf32>
 }
 
-// Not folded: a negative gain flips the sign of its column.
+// A negative gain flips the sign of its column; the rest of the norm goes.
 // CHECK-LABEL: func.func @negative_gain
-// CHECK: %[[N:.*]] = bitnet.rms_norm
+// CHECK: %[[N:.*]] = bitnet.rms_norm %arg0 unscaled gain @layer::@mixed
 // CHECK: bitnet.binarize %[[N]]
 func.func @negative_gain(%x: tensor<?x80xf32>) -> tensor<?x1x80xi1> {
   %n = bitnet.rms_norm %x gain @layer::@mixed eps 1.0e-5 : tensor<?x80xf32>
   %b = bitnet.binarize %n : tensor<?x80xf32> -> tensor<?x1x80xi1>
   return %b : tensor<?x1x80xi1>
+}
+
+// Two signs of one norm, as q and v have.
+// CHECK-LABEL: func.func @two_signs
+// CHECK: %[[N:.*]] = bitnet.rms_norm %arg0 unscaled gain @layer::@mixed
+// CHECK: bitnet.binarize %[[N]]
+// CHECK: bitnet.binarize %[[N]]
+func.func @two_signs(%x: tensor<?x80xf32>) -> (tensor<?x1x80xi1>, tensor<?x1x80xi1>) {
+  %n = bitnet.rms_norm %x gain @layer::@mixed eps 1.0e-5 : tensor<?x80xf32>
+  %a = bitnet.binarize %n : tensor<?x80xf32> -> tensor<?x1x80xi1>
+  %b = bitnet.binarize %n : tensor<?x80xf32> -> tensor<?x1x80xi1>
+  return %a, %b : tensor<?x1x80xi1>, tensor<?x1x80xi1>
+}
+
+// Not folded: with a negative gain, and another reader of the whole norm.
+// CHECK-LABEL: func.func @negative_gain_other_reader
+// CHECK: %[[N:.*]] = bitnet.rms_norm %arg0 gain @layer::@mixed
+// CHECK: bitnet.binarize %[[N]]
+func.func @negative_gain_other_reader(%x: tensor<?x80xf32>) -> (tensor<?x1x80xi1>, tensor<?x80xf32>) {
+  %n = bitnet.rms_norm %x gain @layer::@mixed eps 1.0e-5 : tensor<?x80xf32>
+  %b = bitnet.binarize %n : tensor<?x80xf32> -> tensor<?x1x80xi1>
+  return %b, %n : tensor<?x1x80xi1>, tensor<?x80xf32>
 }
 
 // Not folded: a bias is a threshold in units of the norm.
@@ -63,6 +85,16 @@ func.func @no_gain(%x: tensor<?x80xf32>) -> tensor<?x1x80xi1> {
 // CHECK: bitnet.binarize %[[N]]
 func.func @centred(%x: tensor<?x80xf32>) -> tensor<?x1x80xi1> {
   %n = bitnet.rms_norm %x centred gain @layer::@positive eps 1.0e-5 : tensor<?x80xf32>
+  %b = bitnet.binarize %n : tensor<?x80xf32> -> tensor<?x1x80xi1>
+  return %b : tensor<?x1x80xi1>
+}
+
+// Not folded: without eps a row of zeros is NaN, which is no longer >= 0.
+// CHECK-LABEL: func.func @no_eps
+// CHECK: %[[N:.*]] = bitnet.rms_norm %arg0 gain @layer::@positive
+// CHECK: bitnet.binarize %[[N]]
+func.func @no_eps(%x: tensor<?x80xf32>) -> tensor<?x1x80xi1> {
+  %n = bitnet.rms_norm %x gain @layer::@positive eps 0.0 : tensor<?x80xf32>
   %b = bitnet.binarize %n : tensor<?x80xf32> -> tensor<?x1x80xi1>
   return %b : tensor<?x1x80xi1>
 }

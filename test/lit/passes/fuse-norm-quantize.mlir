@@ -52,3 +52,13 @@ func.func @no_gain(%x: tensor<?x80xf32>) -> (tensor<?x1x80xi8>, tensor<?xf32>, t
   %q, %s, %sum = bitnet.quantize %n range signed128 : tensor<?x80xf32> -> tensor<?x1x80xi8>, tensor<?xf32>, tensor<?x1xi32>
   return %q, %s, %sum : tensor<?x1x80xi8>, tensor<?xf32>, tensor<?x1xi32>
 }
+
+// Not fused: codes see the factor that is left out here.
+// CHECK-LABEL: func.func @unscaled
+// CHECK: bitnet.rms_norm %arg0 unscaled
+// CHECK: bitnet.quantize
+func.func @unscaled(%x: tensor<?x80xf32>) -> (tensor<?x1x80xi8>, tensor<?xf32>, tensor<?x1xi32>) {
+  %n = bitnet.rms_norm %x unscaled gain @layer::@gain eps 1.0e-5 : tensor<?x80xf32>
+  %q, %s, %sum = bitnet.quantize %n : tensor<?x80xf32> -> tensor<?x1x80xi8>, tensor<?xf32>, tensor<?x1xi32>
+  return %q, %s, %sum : tensor<?x1x80xi8>, tensor<?xf32>, tensor<?x1xi32>
+}

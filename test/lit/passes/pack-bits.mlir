@@ -27,6 +27,17 @@ func.func @threshold(%x: tensor<?x80xf32>) -> tensor<?x1x2xi64> {
   return %p : tensor<?x1x2xi64>
 }
 
+// A gain with negative elements, of which fold-norm-into-sign left this.
+// CHECK-LABEL: func.func @unscaled
+// CHECK-NEXT: bitnet.norm_pack_bits %arg0 unscaled gain @layer::@gain eps
+// CHECK-NEXT: return
+func.func @unscaled(%x: tensor<?x80xf32>) -> tensor<?x1x2xi64> {
+  %n = bitnet.rms_norm %x unscaled gain @layer::@gain eps 1.0e-5 : tensor<?x80xf32>
+  %b = bitnet.binarize %n : tensor<?x80xf32> -> tensor<?x1x80xi1>
+  %p = bitnet.pack %b : tensor<?x1x80xi1> -> tensor<?x1x2xi64>
+  return %p : tensor<?x1x2xi64>
+}
+
 // Two planes and the number of ones in each.
 // CHECK-LABEL: func.func @ternary
 // CHECK-NEXT: bitnet.norm_pack_bits %arg0 gain @layer::@gain eps {{.*}} as ternary : tensor<?x80xf32> -> tensor<?x2x2xi64> sum tensor<?x2xi32>
