@@ -37,7 +37,12 @@ WeightOp lookupWeight(Operation *from, SymbolRefAttr ref);
 /// What the planes stand for, if inputs of this kind are bits.
 std::optional<BitQuant> bitQuantOf(InputQuant quant);
 inline int64_t planesOf(BitQuant quant) {
-  return quant == BitQuant::Ternary ? 2 : 1;
+  return quant == BitQuant::Int8 ? 8 : quant == BitQuant::Ternary ? 2 : 1;
+}
+/// How many sums a matmul takes for all columns, if it needs any: those of
+/// codes are of the codes, others of each plane.
+inline int64_t sumsOf(BitQuant quant) {
+  return quant == BitQuant::Int8 ? 1 : planesOf(quant);
 }
 /// P of ?xPxK: of codes, bits, packed bits or dots.
 inline int64_t planesOf(Type type) {

@@ -68,7 +68,8 @@ def BitNet_InputQuantAttr
 def BitNet_BitQuant : BitNet_Enum<"BitQuant", "what planes of bits stand for", [
   I32EnumAttrCase<"Sign", 0, "sign">,   // x >= 0; 2 p - 1
   I32EnumAttrCase<"Bit", 1, "bit">,     // x > 1/2; p
-  I32EnumAttrCase<"Ternary", 2, "ternary"> // x > 1/2, x < -1/2; p_0 - p_1
+  I32EnumAttrCase<"Ternary", 2, "ternary">, // x > 1/2, x < -1/2; p_0 - p_1
+  I32EnumAttrCase<"Int8", 3, "int8"> // of codes; p_0 + 2 p_1 + .. + 64 p_6 - 128 p_7
 ]>;
 def BitNet_BitQuantAttr
     : EnumAttr<BitNet_Dialect, BitNet_BitQuant, "bit_quant">;

@@ -150,6 +150,7 @@ private:
   LogicalResult eval(QuantizeOp op, Frame &frame);
   LogicalResult eval(BinarizeOp op, Frame &frame);
   LogicalResult eval(PackOp op, Frame &frame);
+  LogicalResult eval(PackCodesOp op, Frame &frame);
   LogicalResult eval(DotOp op, Frame &frame);
   LogicalResult eval(DequantizeOp op, Frame &frame);
   LogicalResult eval(NormQuantizeOp op, Frame &frame);

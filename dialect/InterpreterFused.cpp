@@ -76,6 +76,11 @@ LogicalResult Interpreter::eval(PackOp op, Frame &frame) {
   return success();
 }
 
+LogicalResult Interpreter::eval(PackCodesOp op, Frame &frame) {
+  frame.values[op.getResult()] = scalar::packCodes(frame.values[op.getInput()]);
+  return success();
+}
+
 LogicalResult Interpreter::eval(DotOp op, Frame &frame) {
   FailureOr<MatrixView> view = matrix(op, op.getWeight(), frame);
   if (failed(view))
@@ -180,8 +185,8 @@ LogicalResult Interpreter::runOp(Operation *op, Frame &frame) {
       .Case<arith::ConstantOp, func::CallOp, func::ReturnOp, EmbedOp, RepeatOp,
             GatherLogitsOp, RMSNormOp, HeadNormOp, LinearOp, RopeOp, KVAppendOp,
             AttentionOp, ActivationOp, MulOp, AddOp, QuantizeOp, BinarizeOp,
-            PackOp, DotOp, DequantizeOp, NormQuantizeOp, PackBitsOp,
-            NormPackBitsOp, MatmulOp, BarrierOp>([&](auto typed) {
+            PackOp, PackCodesOp, DotOp, DequantizeOp, NormQuantizeOp,
+            PackBitsOp, NormPackBitsOp, MatmulOp, BarrierOp>([&](auto typed) {
         for (Type type : op->getResultTypes())
           if (!hasStaticRows(type))
             return LogicalResult(

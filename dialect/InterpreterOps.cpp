@@ -251,6 +251,18 @@ Tensor scalar::pack(const Tensor &bits) {
   return Tensor::of({rows, planes, words}, std::move(out));
 }
 
+Tensor scalar::packCodes(const Tensor &codes) {
+  const auto &in = std::get<Tensor::Codes>(codes.data);
+  int64_t rows = codes.rows(), planes = planesOf(BitQuant::Int8),
+          k = codes.shape[2];
+  Tensor::Bits bits(rows * planes * k);
+  for (int64_t t = 0; t < rows; ++t)
+    for (int64_t p = 0; p < planes; ++p)
+      for (int64_t i = 0; i < k; ++i)
+        bits[(t * planes + p) * k + i] = in[t * k + i] >> p & 1;
+  return pack(Tensor::of({rows, planes, k}, std::move(bits)));
+}
+
 Tensor scalar::countOnes(const Tensor &packed, int64_t groups) {
   const auto &in = std::get<Tensor::Words>(packed.data);
   int64_t rows = packed.rows(), planes = packed.shape[1],
@@ -280,6 +292,13 @@ static void decodeBits(const int64_t *planes, int64_t words, BitQuant quant,
     case BitQuant::Ternary:
       codes[i] = bit(0) - bit(1);
       break;
+    case BitQuant::Int8: {
+      int code = -128 * bit(7);
+      for (int64_t p = 0; p < 7; ++p)
+        code += bit(p) << p;
+      codes[i] = static_cast<int8_t>(code);
+      break;
+    }
     }
   }
 }

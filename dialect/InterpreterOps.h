@@ -47,6 +47,8 @@ Tensor pack(const Tensor &bits);
 Tensor countOnes(const Tensor &packed, int64_t groups);
 /// Codes or packed bits times a weight of [n, k]; `quant` says what bits stand
 /// for. `groups` equal parts of the columns are summed apart.
+/// Bit p of each code as plane p.
+Tensor packCodes(const Tensor &codes);
 Tensor dot(const Tensor &input, BitQuant quant, ArrayRef<int8_t> weight,
            int64_t n, int64_t k, int64_t groups);
 /// `tokenScale` is null for bits.

@@ -65,7 +65,7 @@ static Place placeOf(const LayoutInfo &info, int64_t k, int64_t row,
   int64_t step =
       (row / info.rowBlock * steps + col / info.colStep) * info.bytesPerStep;
   int64_t r = row % info.rowBlock, c = col % info.colStep;
-  if (info.layout == Layout::Bit1R16 || info.layout == Layout::Trit2R16)
+  if (info.countsBits())
     return {step + r * 8 + c / 8, static_cast<int>(c % 8)};
   int64_t group = r / 16, lane = r % 16;
   return {step + lane * 4 + c % 4,

@@ -75,6 +75,10 @@ struct LayoutInfo {
                          : 2 * zeroPoint / spacing + (spacing > 1);
     return (values - 1) << (g * fieldBits);
   }
+  /// Whether a word is 64 columns of a row, for kernels that count bits.
+  bool countsBits() const {
+    return layout == Layout::Bit1R16 || layout == Layout::Trit2R16;
+  }
   /// Whether pad rows have a weight that is not zero.
   bool padsAreNegative() const {
     return layout == Layout::Bit1R16 || spacing > 1;

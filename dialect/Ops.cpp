@@ -336,6 +336,13 @@ static LogicalResult checkBitPlanes(Operation *op, BitQuant quant, Type bits) {
                            << " planes of bits, not " << planesOf(bits);
 }
 
+/// Planes of codes are no comparisons of floats.
+template <typename OpTy> static LogicalResult checkCompares(OpTy op) {
+  if (op.getBitQuant() != BitQuant::Int8)
+    return success();
+  return op.emitOpError("compares; int8 planes come from pack_codes");
+}
+
 /// One for the whole row.
 static LogicalResult checkRowScale(Operation *op, Value scale) {
   if (!scale || groupsOf(scale.getType()) == 1)
@@ -371,6 +378,8 @@ LogicalResult QuantizeOp::verify() {
 }
 
 LogicalResult BinarizeOp::verify() {
+  if (failed(checkCompares(*this)))
+    return failure();
   if (lastDim(getInput().getType()) != lastDim(getResult().getType()))
     return emitOpError("input and result must have equal rows");
   if (failed(checkRowScale(*this, getScale())))
@@ -386,7 +395,19 @@ LogicalResult PackOp::verify() {
   return checkPacked(*this, bits, words, getSum());
 }
 
+LogicalResult PackCodesOp::verify() {
+  ArrayRef<int64_t> codes = getInput().getType().getShape();
+  if (codes[1] != 1)
+    return emitOpError("packs 1 plane of codes, not ") << codes[1];
+  if (lastDim(getType()) != (codes[2] + 63) / 64)
+    return emitOpError("result must have ")
+           << (codes[2] + 63) / 64 << " words, has " << lastDim(getType());
+  return checkBitPlanes(*this, BitQuant::Int8, getType());
+}
+
 LogicalResult PackBitsOp::verify() {
+  if (failed(checkCompares(*this)))
+    return failure();
   if (failed(checkBitPlanes(*this, getBitQuant(), getResult().getType())) ||
       failed(checkRowScale(*this, getScale())))
     return failure();
@@ -414,6 +435,9 @@ static LogicalResult checkDot(Operation *op, Type input, BitQuant quant,
   bool bits = isPacked(input);
   if (bits && failed(checkBitPlanes(op, quant, input)))
     return failure();
+  if (quant == BitQuant::Int8 && weight.getQuant() != WeightQuant::Binary)
+    return op->emitOpError() << "as int8 is for binary weights, " << ref
+                             << " is " << stringifyEnum(weight.getQuant());
   if (!bits && quant != BitQuant::Sign)
     return op->emitOpError()
            << "as " << stringifyEnum(quant) << " is for packed bits";
@@ -466,6 +490,8 @@ LogicalResult NormQuantizeOp::verifySymbolUses(SymbolTableCollection &) {
 
 LogicalResult NormPackBitsOp::verifySymbolUses(SymbolTableCollection &) {
   Type words = getResult().getType();
+  if (failed(checkCompares(*this)))
+    return failure();
   if (failed(checkBitPlanes(*this, getBitQuant(), words)) ||
       failed(checkRowScale(*this, getScale())) ||
       failed(checkPacked(*this, getInput().getType(), words, getSum())) ||
@@ -513,9 +539,11 @@ static LogicalResult checkResults(MatmulOp op) {
       return op.emitOpError("has ")
              << result.getType() << " where "
              << (result == op.getBits() ? "bits" : "rows") << " belong";
-  return op.getPacks()
-             ? checkBitPlanes(op, *op.getPacks(), op.getBits().getType())
-             : success();
+  if (!op.getPacks())
+    return success();
+  if (*op.getPacks() == BitQuant::Int8)
+    return op.emitOpError("packs comparisons, not int8");
+  return checkBitPlanes(op, *op.getPacks(), op.getBits().getType());
 }
 
 LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {
@@ -550,7 +578,7 @@ LogicalResult MatmulOp::verifySymbolUses(SymbolTableCollection &) {
       return emitOpError() << stringifyEnum(getBitQuant()) << " bits and "
                            << stringifyEnum(weight.getQuant()) << " weights "
                            << (getSum() ? "take no sum" : "need a sum");
-    int64_t sums = planesOf(getInput().getType()) * weight.getGroups();
+    int64_t sums = sumsOf(getBitQuant()) * weight.getGroups();
     if (bits && getSum() && lastDim(getSum().getType()) != sums)
       return emitOpError("sum must have ")
              << sums << " entries for weight " << ref << ", has "

@@ -360,17 +360,31 @@ def BitNet_PackOp : BitNet_Op<"pack", [Pure]> {
   let hasVerifier = 1;
 }
 
+def BitNet_PackCodesOp : BitNet_Op<"pack_codes", [Pure]> {
+  let summary = "bits of i8 codes as planes, 64 to a word, lowest first";
+  let description = [{
+    Plane p has bit p of each code in two's complement. Pad bits are 0. What a
+    kernel that counts bits reads instead of codes (`int8` planes).
+  }];
+  let arguments = (ins BitNet_Codes:$input);
+  let results = (outs BitNet_Packed:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def BitNet_DotOp : BitNet_WeightUser<"dot", [Pure]> {
   let summary = "exact integer dot products with every row of a weight";
   let description = [{
     Codes: sum_k w q for every plane, and in each, where the weight has groups,
     for every group of columns ([planes][groups]). Packed bits: sum_k w q of all
-    planes together, of each group if the weight has them. Every product is 1, -1 or 0, so that is their number less
-    twice that of the negative ones:
+    planes together, of each group if the weight has them. Every product of bits
+    is 1, -1 or 0, so that is their number less twice that of the negative ones:
 
         sign:     K                                 - 2 popcount(w xor p)
         bit:      popcount(p)                       - 2 popcount(p and not w)
         ternary:  popcount(p_0) + popcount(p_1)     - 2 popcount(w ? p_1 : p_0)
+        int8:     sum of the codes   - 2 sum_i c_i popcount(p_i and not w),
+                  c = 1, 2, 4, .., 64, -128 (binary weights only)
 
     and with the planes w_0 (+1) and w_1 (-1) of ternary weights
 
@@ -467,8 +481,8 @@ def BitNet_MatmulOp : BitNet_WeightUser<"matmul", [
     With `packs` the last result is pack_bits of the one product, which is a
     result before it only if it has other readers.
     `input` is codes (with `scale` and `sum`) or packed bits (with `scale` if
-    tokens have one, and with `sum` if these are `bit` or `ternary` ones and
-    weights binary).
+    tokens have one, and with `sum` if these are `bit`, `ternary` or `int8` ones
+    and weights binary: the ones of each plane, or the sum of the int8 codes).
     `sketch` is a coarse copy of the one int8 weight. It changes nothing about
     the product; where the caller asks for the best logits only, it tells which
     need not be computed (z standard deviations away from them).

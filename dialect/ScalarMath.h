@@ -28,8 +28,8 @@ constexpr float kMinAbsMax = 1e-5f;
 /// Where the running maximum of a streamed softmax starts.
 constexpr float kSoftmaxStart = -1e30f;
 
-/// The smallest absolute maximum that an i8 KV cache divides by. Products of two
-/// of its scales are normal numbers.
+/// The smallest absolute maximum that an i8 KV cache divides by. Products of
+/// two of its scales are normal numbers.
 constexpr float kMinCacheMax = 1e-15f;
 
 /// What is added to codes of an i8 KV cache to make them unsigned.

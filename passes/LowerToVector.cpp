@@ -61,6 +61,8 @@ static LogicalResult lowerOp(Emitter &e, Operation *op) {
           [&](auto op) { return lowerPackBits(e, op), success(); })
       .Case<NormPackBitsOp>(
           [&](auto op) { return lowerNormPackBits(e, op), success(); })
+      .Case<PackCodesOp>(
+          [&](auto op) { return lowerPackCodes(e, op), success(); })
       .Case<RopeOp>([&](auto op) { return lowerRope(e, op), success(); })
       .Case<KVAppendOp>(
           [&](auto op) { return lowerKVAppend(e, op), success(); })

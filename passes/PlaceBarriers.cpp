@@ -37,8 +37,8 @@ bool mlir::bitnet::hasLogitRows(Value tensor) {
 }
 
 int64_t mlir::bitnet::itemsPerRow(Operation *op) {
-  if (isa<NormQuantizeOp, QuantizeOp, PackBitsOp, NormPackBitsOp, RMSNormOp,
-          AddOp, MulOp, ActivationOp, EmbedOp, GatherLogitsOp>(op))
+  if (isa<NormQuantizeOp, QuantizeOp, PackBitsOp, NormPackBitsOp, PackCodesOp,
+          RMSNormOp, AddOp, MulOp, ActivationOp, EmbedOp, GatherLogitsOp>(op))
     return 1;
   if (auto rope = dyn_cast<RopeOp>(op))
     return rope.getType().getDimSize(1) / int64_t(rope.getHeadDim());

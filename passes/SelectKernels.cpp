@@ -31,7 +31,7 @@ static InputQuant inputKind(MatmulOp op) {
   auto type = cast<RankedTensorType>(op.getInput().getType());
   if (isPacked(type)) {
     constexpr InputQuant kBits[] = {InputQuant::Sign, InputQuant::Bit,
-                                    InputQuant::Ternary};
+                                    InputQuant::Ternary, InputQuant::Int8};
     return kBits[static_cast<size_t>(op.getBitQuant())];
   }
   return type.getDimSize(1) == 2 ? InputQuant::Int16 : InputQuant::Int8;
@@ -90,6 +90,26 @@ static LogicalResult selectFor(MatmulOp op, const Cpu &cpu,
       return failure();
   }
   return success();
+}
+
+/// A kernel that counts bits reads codes as planes of them.
+///
+/// before: %y = bitnet.matmul %q scale %s sum %n, [@w] kernel "bit1_i8_generic"
+/// after:  %p = bitnet.pack_codes %q
+///         %y = bitnet.matmul %p scale %s sum %n, [@w] as int8 kernel …
+static void packCodesOf(MatmulOp op) {
+  auto codes = cast<RankedTensorType>(op.getInput().getType());
+  if (isPacked(codes) ||
+      !getLayoutInfo(lookupKernel(*op.getKernel())->layout).countsBits())
+    return;
+  OpBuilder b(op);
+  auto planes = RankedTensorType::get(
+      {codes.getDimSize(0), planesOf(BitQuant::Int8),
+       int64_t(llvm::divideCeil(codes.getDimSize(2), 64))},
+      b.getI64Type());
+  op.getInputMutable().assign(
+      PackCodesOp::create(b, op.getLoc(), planes, op.getInput()));
+  op.setBitQuant(BitQuant::Int8);
 }
 
 static Layout defaultLayout(WeightQuant quant) {
@@ -198,10 +218,11 @@ struct SelectKernelsPass : bitnet::impl::SelectKernelsBase<SelectKernelsPass> {
         return signalPassFailure();
       }
     WalkResult walked = module.walk([&](Operation *op) {
-      if (auto matmul = dyn_cast<MatmulOp>(op))
-        return failed(selectFor(matmul, *cpu, sharers, preferred))
-                   ? WalkResult::interrupt()
-                   : WalkResult::advance();
+      if (auto matmul = dyn_cast<MatmulOp>(op)) {
+        if (failed(selectFor(matmul, *cpu, sharers, preferred)))
+          return WalkResult::interrupt();
+        packCodesOf(matmul);
+      }
       if (auto embed = dyn_cast<EmbedOp>(op)) {
         WeightOp weight = lookupWeight(op, embed.getWeight());
         if (failed(setLayout(op, weight, defaultLayout(weight.getQuant()))))

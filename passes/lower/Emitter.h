@@ -212,6 +212,7 @@ void lowerQuantize(Emitter &e, QuantizeOp op);         // Norm.cpp
 void lowerNormQuantize(Emitter &e, NormQuantizeOp op); // Norm.cpp
 void lowerPackBits(Emitter &e, PackBitsOp op);         // Norm.cpp
 void lowerNormPackBits(Emitter &e, NormPackBitsOp op); // Norm.cpp
+void lowerPackCodes(Emitter &e, PackCodesOp op);       // Norm.cpp
 LogicalResult lowerMatmul(Emitter &e, MatmulOp op);    // Matmul.cpp
 void lowerRope(Emitter &e, RopeOp op);                 // KVCache.cpp
 void lowerKVAppend(Emitter &e, KVAppendOp op);         // KVCache.cpp

@@ -284,6 +284,8 @@ static Products productsOf(Emitter &e, BitQuant quant, ArrayRef<Value> w,
       return {select(w[0], p[1], p[0]), {}};
     return {either(both(p[1], w[0]), both(p[0], w[1])),
             either(both(p[0], w[0]), both(p[1], w[1]))};
+  case BitQuant::Int8:
+    break; // Each plane of its own, as a bit.
   }
   llvm_unreachable("quantiser of bits");
 }
@@ -301,10 +303,14 @@ SmallVector<Value> MatmulLowering::countSteps(const Weight &w, Value block,
   int64_t weightPlanes = w.kind == WeightQuant::Ternary ? 2 : 1;
   // With signs, how many products are not 0 is for the rows to say.
   bool countWeights = weightPlanes == 2 && quant == BitQuant::Sign;
-  Value zero = arith::ConstantOp::create(
-      b, e.loc, DenseElementsAttr::get(i64x8, static_cast<int64_t>(0)));
-  // [token][half of the rows], and of the weights after them.
-  SmallVector<Value> init((tile + countWeights) * 2, zero);
+  auto splat = [&](int64_t value) -> Value {
+    return arith::ConstantOp::create(b, e.loc,
+                                     DenseElementsAttr::get(i64x8, value));
+  };
+  // Planes of codes weigh differently, so each is counted alone.
+  int64_t counts = quant == BitQuant::Int8 ? planes : 1;
+  // [token][half of the rows][count], and of the weights after them.
+  SmallVector<Value> init((tile * counts + countWeights) * 2, splat(0));
   bool differences = false;
   auto sums = e.loop(lo, hi, 1, init, [&](Value step, ValueRange carried) {
     prefetchAhead(w, block, step);
@@ -323,6 +329,11 @@ SmallVector<Value> MatmulLowering::countSteps(const Weight &w, Value block,
         words.push_back(e.broadcast(
             e.load(input, {e.addI(t, i), e.index(p), step}), i64x8));
       for (ArrayRef<Value> half : halves) {
+        if (counts > 1) {
+          for (Value word : words)
+            add(count(productsOf(e, BitQuant::Bit, half, word).negative));
+          continue;
+        }
         auto [negative, positive] = productsOf(e, quant, half, words);
         differences = static_cast<bool>(positive);
         add(positive ? e.sub(count(positive), count(negative))
@@ -334,6 +345,17 @@ SmallVector<Value> MatmulLowering::countSteps(const Weight &w, Value block,
         add(count(arith::OrIOp::create(b, e.loc, half[0], half[1])));
     return next;
   });
+
+  // p_0 + 2 p_1 + .. + 64 p_6 - 128 p_7
+  for (int64_t i = 0; counts > 1 && i < tile * 2; ++i) {
+    Value all = sums[i * counts];
+    for (int64_t p = 1; p < counts; ++p) {
+      Value weighted =
+          arith::ShLIOp::create(b, e.loc, sums[i * counts + p], splat(p));
+      all = p + 1 < counts ? e.add(all, weighted) : e.sub(all, weighted);
+    }
+    sums[i] = all;
+  }
 
   auto i32x8 = VectorType::get(8, b.getI32Type());
   SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(16));
@@ -355,7 +377,7 @@ SmallVector<Value> MatmulLowering::countSteps(const Weight &w, Value block,
     } else if (planeSum) {
       Value ones = e.load(planeSum, {e.addI(t, i), group});
       int64_t groups = w.cols / columns;
-      for (int64_t p = 1; p < planes; ++p)
+      for (int64_t p = 1; p < sumsOf(quant); ++p)
         ones = e.add(
             ones, e.load(planeSum, {e.addI(t, i), e.addI(group, p * groups)}));
       products = e.broadcast(ones, e.i32x16());

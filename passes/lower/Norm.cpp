@@ -360,3 +360,27 @@ void mlir::bitnet::lowerNormPackBits(Emitter &e, NormPackBitsOp op) {
   reader.setNorm(op);
   packRows(e, reader, op);
 }
+
+/// 64 codes to a word of each plane, whose bits are tests of one bit each.
+/// Codes that pad a row are 0.
+void mlir::bitnet::lowerPackCodes(Emitter &e, PackCodesOp op) {
+  OpBuilder &b = e.b;
+  auto i8x64 = VectorType::get(64, b.getI8Type());
+  Value in = e.buffer(op.getInput()), out = e.buffer(op.getResult());
+  Value none = e.splatI8(0);
+  e.parallel(e.rowsOf(op.getInput()), [&](Value t) {
+    e.loop(e.index(0), e.index(op.getType().getDimSize(2)), 1, [&](Value word) {
+      Value codes = e.load(i8x64, in, {t, e.index(0), e.mulI(word, 64)});
+      for (int64_t p = 0; p < planesOf(BitQuant::Int8); ++p) {
+        Value bit = arith::AndIOp::create(b, e.loc, codes, e.splatI8(1 << p));
+        Value mask = arith::CmpIOp::create(b, e.loc, arith::CmpIPredicate::ne,
+                                           bit, none);
+        Value words = vector::BitCastOp::create(
+            b, e.loc, VectorType::get(1, b.getI64Type()), mask);
+        e.store(
+            vector::ExtractOp::create(b, e.loc, words, ArrayRef<int64_t>{0}),
+            out, {t, e.index(p), word});
+      }
+    });
+  });
+}

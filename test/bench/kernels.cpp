@@ -1,8 +1,9 @@
 //===- kernels.cpp - Speed of every kernel row ----------------------------===//
 //
 // Compiles a model that is nothing but one matmul after the other, for every
-// row of the CPU table that this machine runs and every pair of quantisers, and
-// times it with one thread:
+// row of the CPU table that this machine runs and every layout that it has a
+// kernel for, whether the table chooses it or `--layout=` must, and times it
+// with one thread:
 //
 //   KERNEL/CPU/tokens:1|4|64/hot|cold
 //
@@ -48,6 +49,7 @@ struct Case {
   WeightQuant weight;
   InputQuant input;
   bool groups;
+  Layout layout;
 };
 
 /// h = h + W quantise(h), `count` times with different weights.
@@ -127,7 +129,7 @@ void run(benchmark::State &state, const Case &c, int64_t tokens, bool cold) {
     auto module = parseSourceString<ModuleOp>(textOf(c, count), &context);
     PassManager passes(&context);
     buildFusePipeline(passes);
-    buildVectorPipeline(passes, c.cpu->name);
+    buildVectorPipeline(passes, c.cpu->name, stringifyLayout(c.layout));
     if (!module || failed(passes.run(*module)))
       llvm::report_fatal_error("lowering to vectors");
     return module;
@@ -192,14 +194,15 @@ void registerCases() {
     const Kernel *last = nullptr;
     for (const Kernel &row : allKernels())
       for (bool groups : {false, true}) {
-        const Kernel *kernel = selectKernel(cpu, row.weight, row.input, groups);
-        // Of each pair the row that this CPU gets, with groups if another.
+        const Kernel *kernel =
+            selectKernel(cpu, row.weight, row.input, groups, row.layout);
+        // Of each layout the row that this CPU gets, with groups if another.
         if (kernel != &row || kernel == last)
           continue;
         last = kernel;
         for (int64_t tokens : {1, 4, 64})
           for (bool cold : {false, true}) {
-            Case c{&cpu, row.weight, row.input, groups};
+            Case c{&cpu, row.weight, row.input, groups, row.layout};
             std::string name =
                 llvm::formatv("{0}/{1}/tokens:{2}/{3}", row.name, cpu.name,
                               tokens, cold ? "cold" : "hot");

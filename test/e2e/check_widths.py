@@ -30,6 +30,9 @@ QUANTIZERS = (("sign", "binary", ("tensor", "row")),
               ("int16", "binary", SCALES), ("int16", "ternary", SCALES),
               ("int8_groups", "binary", ("group",)),
               ("int8_groups", "ternary", ("group",)))
+# Other layouts that have a kernel: the codes as planes of bits.
+LAYOUTS = {("int8", "binary", "tensor"): ("bit1_r16",),
+           ("int8", "binary", "row"): ("bit1_r16",)}
 # (hidden, intermediate, query heads, KV heads, head_dim)
 SHAPES = ((36, 100, 1, 1, 16), (80, 208, 3, 1, 16), (148, 20, 2, 2, 32),
           (40, 72, 4, 2, 16), (4, 332, 1, 1, 48))
@@ -175,8 +178,13 @@ def check(index, combination, root, targets):
     reference = "bitnet-reference", directory, "--ids", ids
     hashes = {"interpreter": logits_hash(*reference),
               "interpreter, fused": logits_hash(*reference, "--fused")}
-    for target in targets:
-        done = run("bitnetc", directory, "--target=" + target, "-o", program)
+    layouts = ("",) + LAYOUTS.get(combination, ())
+    for target, layout in itertools.product(targets, layouts):
+        options = ["--target=" + target]
+        if layout:
+            options.append("--layout=" + layout)
+            target += " in " + layout
+        done = run("bitnetc", directory, *options, "-o", program)
         if done.returncode != 0:
             return "%s: %s" % (target, done.stderr.strip())
         for threads, chunk in itertools.product(THREADS, CHUNKS):

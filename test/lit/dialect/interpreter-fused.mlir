@@ -98,6 +98,23 @@ func.func @sign_fused(%x: tensor<?x70xf32>) -> tensor<?x70xf32> {
   return %l : tensor<?x70xf32>
 }
 
+// Codes and their planes of bits.
+// CHECK-LABEL: @codes
+// CHECK-NEXT: hash [[CODES:.*]]
+func.func @codes(%x: tensor<?x70xf32>) -> tensor<?x70xf32> {
+  %c, %s, %u = bitnet.quantize %x range signed128 : tensor<?x70xf32> -> tensor<?x1x70xi8>, tensor<?xf32>, tensor<?x1xi32>
+  %y = bitnet.matmul %c scale %s sum %u, [@layer::@b] : (tensor<?x1x70xi8>, tensor<?xf32>, tensor<?x1xi32>) -> tensor<?x70xf32>
+  return %y : tensor<?x70xf32>
+}
+// CHECK-LABEL: @planes
+// CHECK-NEXT: hash [[CODES]]
+func.func @planes(%x: tensor<?x70xf32>) -> tensor<?x70xf32> {
+  %c, %s, %u = bitnet.quantize %x range signed128 : tensor<?x70xf32> -> tensor<?x1x70xi8>, tensor<?xf32>, tensor<?x1xi32>
+  %p = bitnet.pack_codes %c : tensor<?x1x70xi8> -> tensor<?x8x2xi64>
+  %y = bitnet.matmul %p scale %s sum %u, [@layer::@b] as int8 : (tensor<?x8x2xi64>, tensor<?xf32>, tensor<?x1xi32>) -> tensor<?x70xf32>
+  return %y : tensor<?x70xf32>
+}
+
 // A norm with positive gain and no threshold does not change a sign; one with
 // gains of both signs does.
 // CHECK-LABEL: @norm_before_sign

@@ -638,6 +638,88 @@ func.func @f(%c: tensor<?x1x64xi8>) -> tensor<?x1x32xi32> {
 
 // -----
 
+func.func @f(%c: tensor<?x2x64xi8>) -> tensor<?x8x1xi64> {
+  // expected-error @+1 {{packs 1 plane of codes, not 2}}
+  %0 = bitnet.pack_codes %c : tensor<?x2x64xi8> -> tensor<?x8x1xi64>
+  return %0 : tensor<?x8x1xi64>
+}
+
+// -----
+
+func.func @f(%c: tensor<?x1x65xi8>) -> tensor<?x8x1xi64> {
+  // expected-error @+1 {{result must have 2 words, has 1}}
+  %0 = bitnet.pack_codes %c : tensor<?x1x65xi8> -> tensor<?x8x1xi64>
+  return %0 : tensor<?x8x1xi64>
+}
+
+// -----
+
+func.func @f(%c: tensor<?x1x64xi8>) -> tensor<?x2x1xi64> {
+  // expected-error @+1 {{int8 has 8 planes of bits, not 2}}
+  %0 = bitnet.pack_codes %c : tensor<?x1x64xi8> -> tensor<?x2x1xi64>
+  return %0 : tensor<?x2x1xi64>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x8x64xi1> {
+  // expected-error @+1 {{compares; int8 planes come from pack_codes}}
+  %0 = bitnet.binarize %x as int8 : tensor<?x64xf32> -> tensor<?x8x64xi1>
+  return %0 : tensor<?x8x64xi1>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x8x1xi64> {
+  // expected-error @+1 {{compares; int8 planes come from pack_codes}}
+  %0 = bitnet.pack_bits %x as int8 : tensor<?x64xf32> -> tensor<?x8x1xi64>
+  return %0 : tensor<?x8x1xi64>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) -> tensor<?x8x1xi64> {
+  // expected-error @+1 {{compares; int8 planes come from pack_codes}}
+  %0 = bitnet.norm_pack_bits %x eps 1.0e-5 as int8 : tensor<?x64xf32> -> tensor<?x8x1xi64>
+  return %0 : tensor<?x8x1xi64>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant ternary shape [32, 64] source "w"
+}
+func.func @f(%p: tensor<?x8x1xi64>, %s: tensor<?xf32>, %u: tensor<?x1xi32>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{as int8 is for binary weights, @layer::@w is ternary}}
+  %0 = bitnet.matmul %p scale %s sum %u, [@layer::@w] as int8 : (tensor<?x8x1xi64>, tensor<?xf32>, tensor<?x1xi32>) -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+// One sum of the codes, not one of each plane.
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [32, 64] source "w"
+}
+func.func @f(%p: tensor<?x8x1xi64>, %s: tensor<?xf32>, %u: tensor<?x8xi32>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{sum must have 1 entries for weight @layer::@w, has 8}}
+  %0 = bitnet.matmul %p scale %s sum %u, [@layer::@w] as int8 : (tensor<?x8x1xi64>, tensor<?xf32>, tensor<?x8xi32>) -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+bitnet.record @layer count 1 {
+  bitnet.weight @w quant binary shape [64, 64] source "w"
+}
+func.func @f(%p: tensor<?x1x1xi64>) -> tensor<?x8x1xi64> {
+  // expected-error @+1 {{packs comparisons, not int8}}
+  %0 = bitnet.matmul %p, [@layer::@w] packs int8 : (tensor<?x1x1xi64>) -> tensor<?x8x1xi64>
+  return %0 : tensor<?x8x1xi64>
+}
+
+// -----
+
 bitnet.record @layer count 1 {
   bitnet.weight @w quant binary shape [32, 64] source "w"
 }

@@ -132,6 +132,10 @@ func.func @fused(%x: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>, t
   %ty = bitnet.matmul %t sum %tsum, [@layer::@b] as ternary : (tensor<?x2x1xi64>, tensor<?x2xi32>) -> tensor<?x32xf32>
   // CHECK: bitnet.matmul %{{.*}} scale %{{.*}} sum %{{.*}}, [@layer::@t, @layer::@u] : (tensor<?x1x64xi8>, tensor<?xf32>, tensor<?x1xi32>) -> (tensor<?x64xf32>, tensor<?x64xf32>)
   %y:2 = bitnet.matmul %c scale %s sum %sum, [@layer::@t, @layer::@u] : (tensor<?x1x64xi8>, tensor<?xf32>, tensor<?x1xi32>) -> (tensor<?x64xf32>, tensor<?x64xf32>)
+  // CHECK: %[[PLANES:.*]] = bitnet.pack_codes %{{.*}} : tensor<?x1x64xi8> -> tensor<?x8x1xi64>
+  %planes = bitnet.pack_codes %c : tensor<?x1x64xi8> -> tensor<?x8x1xi64>
+  // CHECK: bitnet.matmul %[[PLANES]] scale %{{.*}} sum %{{.*}}, [@layer::@b] as int8 : (tensor<?x8x1xi64>, tensor<?xf32>, tensor<?x1xi32>) -> tensor<?x32xf32>
+  %py = bitnet.matmul %planes scale %s sum %sum, [@layer::@b] as int8 : (tensor<?x8x1xi64>, tensor<?xf32>, tensor<?x1xi32>) -> tensor<?x32xf32>
   // CHECK: bitnet.matmul %{{.*}}, [@layer::@b] kernel "generic" : (tensor<?x1x1xi64>) -> tensor<?x32xf32>
   %z = bitnet.matmul %np, [@layer::@b] kernel "generic" : (tensor<?x1x1xi64>) -> tensor<?x32xf32>
   // CHECK: bitnet.matmul %{{.*}} scale %{{.*}} sum %{{.*}}, [@layer::@t, @layer::@u] glu silu :
