@@ -161,6 +161,7 @@ void Scheduler::plan() {
   batch.clear();
   uint32_t room = session.maxTokens();
   std::vector<Generation *> prompts;
+  StepTokens answers;
   for (Owner &g : running) {
     if (g->left() > 1)
       sharePrompt(*g);
@@ -168,16 +169,20 @@ void Scheduler::plan() {
       prompts.push_back(g.get());
     } else if (room) {
       batch.push_back({g.get(), 1});
+      answers.add(g->computed, 1);
       --room;
     }
   }
-  if (!batch.empty())
-    room = std::min(
-        room, chunk ? chunk
-                    : times.promptBeside(static_cast<uint32_t>(batch.size())));
   std::erase_if(prompts, [&](Generation *g) { return waitsForOlder(*g); });
   if (prompts.empty())
     return;
+  if (!batch.empty()) {
+    uint32_t position = 0;
+    for (const Generation *g : prompts)
+      position = std::max(position, g->computed);
+    room =
+        std::min(room, chunk ? chunk : times.promptBeside(answers, position));
+  }
   std::vector<uint32_t> share(prompts.size(), 0);
   // Rows of logits, as long as the vocabulary.
   uint32_t scored = 32;
@@ -210,7 +215,8 @@ void Scheduler::runBatch() {
   sequences.clear();
   logitsTokens.clear();
   rows.clear();
-  uint32_t topK = 1, answers = 0;
+  uint32_t topK = 1;
+  StepTokens answers, prompts;
   auto wantRow = [&](const Entry &entry, int32_t scoredToken) {
     rows.push_back({entry.generation, scoredToken});
     // A row whose best k are wanted is the same with more, so one number for
@@ -221,7 +227,7 @@ void Scheduler::runBatch() {
   for (const Entry &entry : batch) {
     const Generation &g = *entry.generation;
     const bool wantsLogits = entry.tokens == g.left();
-    answers += g.left() == 1;
+    (g.left() == 1 ? answers : prompts).add(g.computed, entry.tokens);
     for (uint32_t i = 0; i < entry.tokens; ++i) {
       tokens.push_back(g.tokens()[g.computed + i]);
       positions.push_back(static_cast<int32_t>(g.computed + i));
@@ -241,7 +247,7 @@ void Scheduler::runBatch() {
   const double seconds = now() - start;
   // Rows of logits beside the usual ones cost as much as layers.
   if (rows.size() <= batch.size())
-    times.add(answers, count - answers, seconds);
+    times.add(answers, prompts, seconds);
   ++counters.steps;
   counters.stepTokens += count;
 }
