@@ -21,6 +21,8 @@ constexpr StringLiteral kWorkspaceAttr = "bitnet.workspace_per_token";
 constexpr StringLiteral kFixedWorkspaceAttr = "bitnet.workspace_fixed";
 /// How many 16-lane vectors of f32 the CPU's registers hold.
 constexpr StringLiteral kVectorRegistersAttr = "bitnet.vector_registers";
+/// Dots that follow each other in one sum and cost less together (dotChain).
+constexpr StringLiteral kDotChainAttr = "bitnet.dot_chain";
 /// Bytes to prefetch ahead of a stream of weights, from the CPU's row.
 constexpr StringLiteral kPrefetchAttr = "bitnet.prefetch_bytes";
 /// The slot of memory that an operation needs beside its results.

@@ -11,6 +11,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "targets/Kernels.h"
+#include "targets/MicroOps.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -242,6 +243,7 @@ struct SelectKernelsPass : bitnet::impl::SelectKernelsBase<SelectKernelsPass> {
     module->setAttr(kVectorRegistersAttr,
                     builder.getI64IntegerAttr(cpu->vectorRegisters *
                                               cpu->vectorBits / 512));
+    module->setAttr(kDotChainAttr, builder.getI64IntegerAttr(dotChain(*cpu)));
     summarise(module);
   }
 };

@@ -49,7 +49,9 @@ static constexpr Isa kIsas[] = {
      initializeAArch64,
      {"mov w8, #64\n\tmov x9, sp\n1:\n\tsub x9, x9, #1, lsl #12\n\t"
       "ldrb wzr, [x9]\n\tsubs w8, w8, #1\n\tb.ne 1b",
-      "~{x8},~{x9},~{memory},~{cc}"}},
+      "~{x8},~{x9},~{memory},~{cc}"},
+     "",
+     dotChainOfAArch64},
     {"riscv64", populateRiscV64MicroOps, initializeRISCV, {}, "lp64d"},
 };
 
@@ -64,6 +66,11 @@ void mlir::bitnet::populateMicroOpPatterns(const Cpu &cpu,
                                            RewritePatternSet &patterns) {
   getIsa(cpu).populateMicroOps(cpu, patterns);
   populateGenericMicroOps(patterns);
+}
+
+int64_t mlir::bitnet::dotChain(const Cpu &cpu) {
+  const Isa &isa = getIsa(cpu);
+  return isa.dotChain ? isa.dotChain(cpu) : 1;
 }
 
 void mlir::bitnet::registerMicroOpDialects(DialectRegistry &registry) {

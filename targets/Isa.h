@@ -24,6 +24,8 @@ struct Isa {
   AsmText probeStack;
   /// LLVM's name of the C convention, where an architecture has several.
   llvm::StringLiteral abi = "";
+  /// As dotChain; null: 1.
+  int64_t (*dotChain)(const Cpu &) = nullptr;
 };
 
 /// The row of cpu.arch. Every CPU of the table has one.
@@ -52,6 +54,7 @@ void addExtendF16(RewritePatternSet &patterns, PatternBenefit benefit);
 void populateGenericMicroOps(RewritePatternSet &patterns);
 void populateX86MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
 void populateAArch64MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
+int64_t dotChainOfAArch64(const Cpu &cpu);
 void populateRiscV64MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
 
 } // namespace mlir::bitnet

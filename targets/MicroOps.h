@@ -22,6 +22,10 @@ namespace mlir::bitnet {
 /// those of the CPU's instruction set before the generic ones.
 void populateMicroOpPatterns(const Cpu &cpu, RewritePatternSet &patterns);
 
+/// How many bitnet.dot_u8i8, each of which adds to the one before it, the CPU's
+/// pattern takes together for less than one after the other; 1 if it does not.
+int64_t dotChain(const Cpu &cpu);
+
 /// The dialects that the patterns may produce.
 void registerMicroOpDialects(DialectRegistry &registry);
 

@@ -16,6 +16,7 @@
 #include "dialect/ScalarMath.h"
 #include "mlir/IR/Builders.h"
 #include "passes/Planning.h"
+#include <numeric>
 
 namespace mlir::bitnet {
 
@@ -57,12 +58,14 @@ public:
   /// The builder stands in a function of the module.
   Emitter(OpBuilder &builder, Location loc, ValueRange env)
       : prefetchBytes(cpuNumber(builder, kPrefetchAttr)),
-        vectorRegisters(cpuNumber(builder, kVectorRegistersAttr)), b(builder),
-        loc(loc), env(env) {}
+        vectorRegisters(cpuNumber(builder, kVectorRegistersAttr)),
+        dotChain(cpuNumber(builder, kDotChainAttr)), b(builder), loc(loc),
+        env(env) {}
 
   /// What the CPU's row says: how far ahead of a stream of weights to prefetch,
-  /// and registers as of 512 bits. 0 without a CPU.
-  const int64_t prefetchBytes, vectorRegisters;
+  /// registers as of 512 bits, and dots of one sum that cost less together. 0
+  /// without a CPU.
+  const int64_t prefetchBytes, vectorRegisters, dotChain;
 
   OpBuilder &b;
   Location loc;
@@ -134,6 +137,11 @@ public:
   /// if they leave half of the registers to the rest.
   int64_t setsOfSums(int64_t count, int64_t steps) const {
     return 4 * count <= vectorRegisters && steps % 2 == 0 ? 2 : 1;
+  }
+  /// How many of `steps` steps to add to a sum one after the other, where the
+  /// CPU's dots cost less together.
+  int64_t stepsOfChain(int64_t steps) const {
+    return std::gcd(steps, std::max<int64_t>(dotChain, 1));
   }
 
   // Memory.

@@ -224,14 +224,16 @@ Value HeadScreen::field(Value bytes, int64_t group) {
 void HeadScreen::sketchBlock(Value block, Value r, int64_t tile) {
   auto i8x64 = VectorType::get(64, b.getI8Type());
   int64_t count = tile * 4;
-  int64_t unroll = e.setsOfSums(count, steps);
-  SmallVector<Value> init(count * unroll, e.splatI32(0));
+  int64_t sets = e.setsOfSums(count, steps);
+  int64_t unroll = sets * e.stepsOfChain(steps / sets);
+  SmallVector<Value> init(count * sets, e.splatI32(0));
   auto sums = e.loop(
       e.index(0), e.index(steps), unroll, init,
       [&](Value first, ValueRange carried) {
-        SmallVector<Value> next;
+        SmallVector<Value> next(carried);
         for (int64_t u = 0; u < unroll; ++u) {
           Value step = e.addI(first, u);
+          Value *sum = &next[u % sets * count];
           if (prefetchBytes && tile == 1)
             e.prefetch(sketch,
                        {block, e.addI(step, prefetchBytes / 64), e.index(0)});
@@ -243,10 +245,10 @@ void HeadScreen::sketchBlock(Value block, Value r, int64_t tile) {
             Value word = e.load(inputWords, {e.addI(r, i), e.index(0), step});
             Value columns = vector::BitCastOp::create(
                 b, e.loc, i8x64, e.broadcast(word, e.i32x16()));
-            for (int64_t g = 0; g < 4; ++g)
-              next.push_back(DotU8I8Op::create(
-                  b, e.loc, e.i32x16(), carried[next.size()], fields[g],
-                  columns, int64_t(3) << (2 * std::min<int64_t>(g, 2))));
+            for (int64_t g = 0; g < 4; ++g, ++sum)
+              *sum = DotU8I8Op::create(
+                  b, e.loc, e.i32x16(), *sum, fields[g], columns,
+                  int64_t(3) << (2 * std::min<int64_t>(g, 2)));
           }
         }
         return next;
@@ -261,7 +263,7 @@ void HeadScreen::sketchBlock(Value block, Value r, int64_t tile) {
         e.broadcast(e.fmul(e.load(tokenScale, token), e.f32(128)), e.f32x16());
     for (int64_t g = 0; g < 4; ++g) {
       Value sum = sums[i * 4 + g];
-      for (int64_t u = 1; u < unroll; ++u)
+      for (int64_t u = 1; u < sets; ++u)
         sum = e.add(sum, sums[u * count + i * 4 + g]);
       // Twice the sum of the codes, out of the place of their field.
       int64_t shift = 2 * std::min<int64_t>(g, 2) - 1;

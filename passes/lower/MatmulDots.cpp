@@ -73,17 +73,17 @@ SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
   auto i8x64 = VectorType::get(64, b.getI8Type());
   int64_t groups = info.groups, dots = tile * planes * groups;
   int64_t count = dots + (columnSums ? tile * planes : 0);
-  int64_t unroll = e.setsOfSums(count, steps);
-  SmallVector<Value> init(count * unroll, e.splatI32(0));
+  int64_t sets = e.setsOfSums(count, steps);
+  int64_t unroll = sets * e.stepsOfChain(steps / sets);
+  SmallVector<Value> init(count * sets, e.splatI32(0));
 
   auto body = [&](Value first, ValueRange carried) {
-    SmallVector<Value> next(count * unroll);
+    SmallVector<Value> next(carried);
     for (int64_t u = 0; u < unroll; ++u) {
       Value step = e.addI(first, u);
       auto addTo = [&](int64_t at, Value codes, Value columns, int64_t bound) {
-        at += u * count;
-        Value sum = next[at] ? next[at] : carried[at];
-        next[at] =
+        Value &sum = next[u % sets * count + at];
+        sum =
             DotU8I8Op::create(b, e.loc, e.i32x16(), sum, codes, columns, bound);
       };
       prefetchAhead(w, block, step);
@@ -108,7 +108,7 @@ SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
     return next;
   };
   auto sums = e.loop(lo, hi, unroll, init, body);
-  for (int64_t u = 1; u < unroll; ++u)
+  for (int64_t u = 1; u < sets; ++u)
     for (int64_t at = 0; at < count; ++at)
       sums[at] = e.add(sums[at], sums[u * count + at]);
   sums.resize(count);

@@ -3,7 +3,7 @@
 compiled program must be those of the reference interpreter, before and after
 fusing, to the last bit.
 
-usage: check_quantisers.py BITNETC REFERENCE TARGET...
+usage: check_quantisers.py BITNETC REFERENCE TARGET[=EMULATOR]...
 
 {sign, bit, ternary, int8, int16} x {binary, ternary} x {tensor, row, group} x
 {with, without a scale for each token}: what a model says once makes a model each,
@@ -142,12 +142,13 @@ def check(folder, bitnetc, reference, targets, case):
     expected = hash_of(reference, model, "--ids", ids)
     hashes = {"fused": hash_of(reference, model, "--ids", ids, "--fused")}
     for target in targets:
+        target, _, emulator = target.partition("=")
         program = folder / f"{name}-{target}"
         output(bitnetc, model, f"--target={target}", "-o", program)
         # All tokens together in one thread, one by one in two.
         for threads, chunk in ((1, 256), (2, 1)):
             hashes[f"{target}, {threads} threads, chunk {chunk}"] = hash_of(
-                program, "eval", "--ids", ids, "--logits-hash", "--json",
+                *filter(None, [emulator]), program, "eval", "--ids", ids, "--logits-hash", "--json",
                 "--threads", threads, "--chunk", chunk)
     for run, found in hashes.items():
         if found != expected:

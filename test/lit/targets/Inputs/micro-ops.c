@@ -1,6 +1,7 @@
 // Calls the functions of micro-ops.mlir and compares them with plain C: dots of
-// random and extreme bytes, all halves and the floats halfway between two of
-// them with their neighbours. For machines that the unit tests do not run on.
+// random and extreme bytes and chains of them, all halves and the floats
+// halfway between two of them with their neighbours. For machines that the unit
+// tests do not run on.
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 typedef void dot(int32_t *, const uint8_t *, const int8_t *);
 dot dot255, dot128, dot127, dot_even, dot_top;
+dot chain_place, chain_top, chain_mixed;
 void extend(const uint16_t *, float *);
 void truncate(const float *, uint16_t *);
 
@@ -18,14 +20,21 @@ static void expect(int good, const char *what, unsigned value) {
     printf("%s: %x\n", what, value);
 }
 
-// Codes of at most `bound` after masking; every third time all are the largest.
-static void checkDot(dot *function, const char *name, int bound, int mask) {
+// What a dot of a chain does: codes of at most `bound` after masking.
+struct Step {
+  int bound, mask;
+};
+
+// Every third time all codes are the largest.
+static void checkChain(dot *function, const char *name,
+                       const struct Step *steps, int count) {
   static const int8_t extremes[] = {-128, 127, 0, -1, 1};
   for (unsigned round = 0; round < 10000; ++round) {
-    uint8_t a[64];
-    int8_t b[64];
+    uint8_t a[6 * 64];
+    int8_t b[6 * 64];
     int32_t sums[16], expected[16];
-    for (int i = 0; i < 64; ++i) {
+    for (int i = 0; i < count * 64; ++i) {
+      int bound = steps[i / 64].bound, mask = steps[i / 64].mask;
       a[i] = mask == 255 ? rand() % (bound + 1) : rand();
       if (round % 3 == 0 || (a[i] & mask) > bound)
         a[i] = bound;
@@ -37,13 +46,20 @@ static void checkDot(dot *function, const char *name, int bound, int mask) {
     for (int i = 0; i < 16; ++i) {
       sums[i] = rand() - rand();
       uint32_t sum = sums[i];
-      for (int j = 4 * i; j < 4 * i + 4; ++j)
-        sum += (uint32_t)((a[j] & mask) * b[j]);
+      for (int j = 0; j < count * 4; ++j) {
+        int at = j / 4 * 64 + 4 * i + j % 4;
+        sum += (uint32_t)((a[at] & steps[j / 4].mask) * b[at]);
+      }
       expected[i] = sum;
     }
     function(sums, a, b);
     expect(!memcmp(sums, expected, sizeof(sums)), name, round);
   }
+}
+
+static void checkDot(dot *function, const char *name, int bound, int mask) {
+  struct Step step = {bound, mask};
+  checkChain(function, name, &step, 1);
 }
 
 static double valueOf(uint16_t half) {
@@ -96,6 +112,13 @@ int main(void) {
   checkDot(dot127, "up to 127", 127, 255);
   checkDot(dot_even, "even", 128, 0xC0);
   checkDot(dot_top, "top", 128, 0x80);
+  struct Step place[] = {{32, 48}, {32, 48}, {32, 48}, {32, 48}};
+  struct Step top[] = {{128, 192}, {128, 192}, {128, 192}, {128, 192}};
+  struct Step mixed[] = {{127, 127}, {3, 3},     {255, 255},
+                         {12, 12},   {128, 192}, {128, 128}};
+  checkChain(chain_place, "chain in place", place, 4);
+  checkChain(chain_top, "chain of the highest", top, 4);
+  checkChain(chain_mixed, "chain of all kinds", mixed, 6);
   for (unsigned first = 0; first < 65536; first += 16)
     checkHalves(first);
   return failures != 0;
