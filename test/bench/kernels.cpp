@@ -200,7 +200,7 @@ void registerCases() {
         if (kernel != &row || kernel == last)
           continue;
         last = kernel;
-        for (int64_t tokens : {1, 4, 64})
+        for (int64_t tokens : {1, 4, 8, 64})
           for (bool cold : {false, true}) {
             Case c{&cpu, row.weight, row.input, groups, row.layout};
             std::string name =
