@@ -221,13 +221,14 @@ def drain_that_ends(program):
     """Past the time for running answers each hears why it is cut, also those
     that wait."""
     with Server(program, "--drain-time", "0", "--parallel", "1",
-                env=SLOW) as server:
+                env={"FAKE_DELAY_US": "50000"}) as server:
         stream, waits, whole = (server.connect() for _ in range(3))
-        for connection, is_stream in ((stream, True), (waits, True),
-                                      (whole, False)):
-            connection.sendall(bytes_of("POST", "/v1/completions", json.dumps(
-                {**LONG, "stream": is_stream}).encode()))
+        request = lambda is_stream: bytes_of("POST", "/v1/completions",
+            json.dumps({**LONG, "stream": is_stream}).encode())
+        stream.sendall(request(True))
         data = read_until(stream, b"data: ")
+        waits.sendall(request(True))
+        whole.sendall(request(False))
         wait_for(lambda: server.metric("vllm:num_requests_waiting") == 2)
         server.signal(signal.SIGTERM)
         for answer in (data + read_all(stream), read_all(waits)):

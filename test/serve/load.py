@@ -58,7 +58,8 @@ def text_of_stream(data):
         body += rest[:count]
         assert rest[count:count + 2] == b"\r\n"
         rest = rest[count + 2:]
-    events = body.decode().split("\n\n")
+    events = [event for event in body.decode().split("\n\n")
+              if event != ": ping"]
     assert events[-2:] == ["data: [DONE]", ""], events[-3:]
     return "".join(json.loads(event[6:])["choices"][0]["text"]
                    for event in events[:-2])
