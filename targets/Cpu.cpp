@@ -32,6 +32,10 @@ static constexpr StringLiteral kAVXVNNI[] = {
 static constexpr StringLiteral kAVX512BW[] = {
     "sse2", "ssse3", "sse4.1", "sse4.2",  "popcnt",   "avx",      "avx2",
     "fma",  "f16c",  "bmi2",   "avx512f", "avx512bw", "avx512dq", "avx512vl"};
+static constexpr StringLiteral kAVX512VNNI[] = {
+    "sse2",    "ssse3",    "sse4.1",   "sse4.2",   "popcnt",
+    "avx",     "avx2",     "fma",      "f16c",     "bmi2",
+    "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni"};
 static constexpr StringLiteral kAVX512[] = {"sse2",
                                             "ssse3",
                                             "sse4.1",
@@ -77,16 +81,20 @@ static constexpr Cpu kCpus[] = {
     {"skylake-avx512", "x86_64", kLinuxX86, "x86-64", "skylake-avx512",
      kAVX512BW, 512, 32, 32 << 10, 1 << 20, 4096,
      "AVX-512 without VNNI, tuned for Intel Skylake servers"},
+    {"cascadelake", "x86_64", kLinuxX86, "x86-64", "cascadelake", kAVX512VNNI,
+     512, 32, 32 << 10, 1 << 20, 4096,
+     "AVX-512 with VNNI alone, tuned for Intel Cascade Lake servers"},
     {"icelake-server", "x86_64", kLinuxX86, "x86-64", "icelake-server", kAVX512,
      512, 32, 48 << 10, 1280 << 10, 4096,
-     "AVX-512 with VNNI, tuned for Intel Ice Lake servers"},
+     "AVX-512 with VNNI, VBMI and VPOPCNTDQ, tuned for Intel Ice Lake "
+     "servers"},
     {"znver4", "x86_64", kLinuxX86, "x86-64", "znver4", kAVX512, 512, 32,
-     32 << 10, 1 << 20, 4096, "AVX-512 with VNNI, tuned for AMD Zen 4"},
+     32 << 10, 1 << 20, 4096, "the same, tuned for AMD Zen 4"},
     {"znver5", "x86_64", kLinuxX86, "x86-64", "znver5", kAVX512, 512, 32,
-     48 << 10, 1 << 20, 4096, "AVX-512 with VNNI, tuned for AMD Zen 5"},
+     48 << 10, 1 << 20, 4096, "the same, tuned for AMD Zen 5"},
     {"sapphirerapids", "x86_64", kLinuxX86, "x86-64", "sapphirerapids", kAVX512,
      512, 32, 48 << 10, 2 << 20, 4096,
-     "AVX-512 with VNNI, tuned for Intel Sapphire Rapids"},
+     "the same, tuned for Intel Sapphire Rapids"},
     // With LLVM's tuning for no processor the loops of matmuls spill.
     {"arm64", "aarch64", kLinuxArm, "generic", "cortex-a72", kNeon, 128, 32,
      32 << 10, 512 << 10, 0, "any 64-bit Arm processor"},
@@ -105,6 +113,44 @@ static constexpr Cpu kCpus[] = {
     {"rv64gcv", "riscv64", kLinuxRiscV, "generic-rv64", "generic-rv64", kRVV,
      128, 32, 32 << 10, 512 << 10, 0,
      "RISC-V with vectors of at least 128 bits; objects only"},
+};
+
+/// Processors by LLVM's names that run the code of a row, and levels.
+static constexpr CpuClass kClasses[] = {
+    {"x86-64", "generic"},
+    {"nehalem", "x86-64-v2"},
+    {"westmere", "x86-64-v2"},
+    {"sandybridge", "x86-64-v2"},
+    {"ivybridge", "x86-64-v2"},
+    {"haswell", "x86-64-v3"},
+    {"broadwell", "x86-64-v3"},
+    {"skylake", "x86-64-v3"},
+    {"znver1", "x86-64-v3"},
+    {"znver2", "x86-64-v3"},
+    {"znver3", "x86-64-v3"},
+    {"gracemont", "alderlake"},
+    {"raptorlake", "alderlake"},
+    {"meteorlake", "alderlake"},
+    {"arrowlake", "alderlake"},
+    {"lunarlake", "alderlake"},
+    {"x86-64-v4", "skylake-avx512"},
+    {"cooperlake", "cascadelake"},
+    {"icelake-client", "icelake-server"},
+    {"tigerlake", "icelake-server"},
+    {"rocketlake", "icelake-server"},
+    {"emeraldrapids", "sapphirerapids"},
+    {"graniterapids", "sapphirerapids"},
+    {"cortex-a53", "cortex-a72"},
+    {"cortex-a57", "cortex-a72"},
+    {"cortex-a73", "cortex-a72"},
+    {"apple-m2", "apple-m1"},
+    {"apple-m3", "apple-m1"},
+    {"apple-m4", "apple-m1"},
+    {"cortex-a55", "cortex-a76"},
+    {"cortex-a77", "cortex-a76"},
+    {"cortex-a78", "cortex-a76"},
+    {"neoverse-n2", "neoverse-v2"},
+    {"neoverse-v3", "neoverse-v2"},
 };
 
 //===----------------------------------------------------------------------===//
@@ -128,7 +174,12 @@ std::string Cpu::featureString() const {
 
 llvm::ArrayRef<Cpu> mlir::bitnet::allCpus() { return kCpus; }
 
+llvm::ArrayRef<CpuClass> mlir::bitnet::allCpuClasses() { return kClasses; }
+
 const Cpu *mlir::bitnet::lookupCpu(StringRef name) {
+  for (const CpuClass &other : kClasses)
+    if (other.name == name)
+      name = other.row;
   const Cpu *cpu =
       llvm::find_if(kCpus, [&](const Cpu &row) { return row.name == name; });
   return cpu == std::end(kCpus) ? nullptr : cpu;
@@ -147,7 +198,9 @@ const Cpu *mlir::bitnet::chooseCpu(StringRef hostName,
   };
   const Cpu *named = lookupCpu(hostName);
   if (named && fits(*named)) {
-    note = ("host is " + named->name).str();
+    note = ("host is " + hostName).str();
+    if (named->name != hostName)
+      note += (", which runs code for " + named->name).str();
     return named;
   }
   const Cpu *best = nullptr;

@@ -41,10 +41,17 @@ struct Cpu {
   std::string featureString() const;
 };
 
+/// Another name that --target= takes: of a processor that runs the code of a
+/// row as well as one made for it would.
+struct CpuClass {
+  llvm::StringLiteral name, row;
+};
+llvm::ArrayRef<CpuClass> allCpuClasses();
+
 /// From the poorest to the richest of each architecture.
 llvm::ArrayRef<Cpu> allCpus();
 
-/// The row called `name`, or null.
+/// The row called `name`, or of the processor of that name; or null.
 const Cpu *lookupCpu(llvm::StringRef name);
 
 /// The row for the machine this runs on: the one of its name, else the richest

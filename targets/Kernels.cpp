@@ -196,6 +196,22 @@ void mlir::bitnet::printTargets(llvm::raw_ostream &os) {
   for (const Cpu &cpu : allCpus())
     os << llvm::formatv("  {0,-16}{1,-8}{2,4}-bit vectors  {3}\n", cpu.name,
                         cpu.arch, cpu.vectorBits, cpu.description);
+  os << "\nAlso";
+  StringRef separator = " ";
+  for (const Cpu &cpu : allCpus()) {
+    bool any = false;
+    for (const CpuClass &other : allCpuClasses()) {
+      if (other.row != cpu.name)
+        continue;
+      os << (any ? ", " : separator) << other.name;
+      any = true;
+    }
+    if (any) {
+      os << " (as " << cpu.name << ')';
+      separator = ",\n     ";
+    }
+  }
+  os << '\n';
 
   std::string why;
   if (const Cpu *native = nativeCpu(why))

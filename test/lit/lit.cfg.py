@@ -73,15 +73,15 @@ if shutil.which(config.c_compiler):
 # without bitnetc, so that its own opinion is tested too.
 AVX2 = {"avx", "avx2", "fma", "f16c", "bmi2", "popcnt"}
 AVX512BW = AVX2 | {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
-AVX512 = AVX512BW | {
-    "avx512vbmi", "avx512_vnni", "avx512_vpopcntdq", "avx512_bitalg",
-}
+AVX512VNNI = AVX512BW | {"avx512_vnni"}
+AVX512 = AVX512VNNI | {"avx512vbmi", "avx512_vpopcntdq", "avx512_bitalg"}
 CPU_ROWS = {
     "generic": set(),
     "x86-64-v2": {"ssse3", "sse4_1", "sse4_2", "popcnt"},
     "x86-64-v3": AVX2,
     "alderlake": AVX2 | {"avx_vnni"},
     "skylake-avx512": AVX512BW,
+    "cascadelake": AVX512VNNI,
     "icelake-server": AVX512,
     "znver4": AVX512,
     "znver5": AVX512,

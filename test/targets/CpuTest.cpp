@@ -65,34 +65,39 @@ struct Choice {
 TEST(Cpu, ChoosesByNameThenByFeatures) {
   const Choice choices[] = {
       {"znver4", "znver4", "znver4", "host is znver4"},
-      {"emeraldrapids", "sapphirerapids", "sapphirerapids",
-       "host 'emeraldrapids' is not in the table; chose sapphirerapids by its "
+      {"diamondrapids", "sapphirerapids", "sapphirerapids",
+       "host 'diamondrapids' is not in the table; chose sapphirerapids by its "
        "features"},
       {"skylake", "x86-64-v3", "x86-64-v3",
-       "host 'skylake' is not in the table; chose x86-64-v3 by its features"},
+       "host is skylake, which runs code for x86-64-v3"},
+      // One that hides AVX2.
+      {"skylake", "x86-64-v2", "x86-64-v2",
+       "host 'skylake' lacks features of its name; chose x86-64-v2 by its "
+       "features"},
       // A virtual machine that hides AVX-512.
       {"znver4", "x86-64-v3", "x86-64-v3",
        "host 'znver4' lacks features of its name; chose x86-64-v3 by its "
        "features"},
-      {"westmere", "x86-64-v2", "x86-64-v2",
-       "host 'westmere' is not in the table; chose x86-64-v2 by its features"},
-      {"raptorlake", "alderlake", "alderlake",
-       "host 'raptorlake' is not in the table; chose alderlake by its "
+      {"goldmont", "x86-64-v2", "x86-64-v2",
+       "host 'goldmont' is not in the table; chose x86-64-v2 by its features"},
+      {"pantherlake", "alderlake", "alderlake",
+       "host 'pantherlake' is not in the table; chose alderlake by its "
        "features"},
-      {"cascadelake", "skylake-avx512", "skylake-avx512",
-       "host 'cascadelake' is not in the table; chose skylake-avx512 by its "
-       "features"},
+      {"cooperlake", "cascadelake", "cascadelake",
+       "host is cooperlake, which runs code for cascadelake"},
       {"k8", "generic", "generic",
        "host 'k8' is not in the table; chose generic by its features"},
       {"cortex-a76", "cortex-a76", "cortex-a76", "host is cortex-a76"},
-      {"cortex-a78", "cortex-a76", "neoverse-n1",
-       "host 'cortex-a78' is not in the table; chose neoverse-n1 by its "
+      {"cortex-a78", "cortex-a76", "cortex-a76",
+       "host is cortex-a78, which runs code for cortex-a76"},
+      {"cortex-x1", "cortex-a76", "neoverse-n1",
+       "host 'cortex-x1' is not in the table; chose neoverse-n1 by its "
        "features"},
-      {"neoverse-v3", "neoverse-v2", "neoverse-v2",
-       "host 'neoverse-v3' is not in the table; chose neoverse-v2 by its "
+      {"ampere1", "neoverse-v2", "neoverse-v2",
+       "host 'ampere1' is not in the table; chose neoverse-v2 by its "
        "features"},
-      {"cortex-a53", "arm64", "cortex-a72",
-       "host 'cortex-a53' is not in the table; chose cortex-a72 by its "
+      {"thunderx", "arm64", "cortex-a72",
+       "host 'thunderx' is not in the table; chose cortex-a72 by its "
        "features"},
   };
   for (const Choice &c : choices) {
@@ -104,6 +109,18 @@ TEST(Cpu, ChoosesByNameThenByFeatures) {
     ASSERT_NE(cpu, nullptr) << c.name;
     EXPECT_EQ(cpu->name, c.chosen);
     EXPECT_EQ(note, c.note);
+  }
+}
+
+TEST(Cpu, OtherNamesAreOfRowsAndOfNoOther) {
+  std::set<std::string> names;
+  for (const Cpu &cpu : allCpus())
+    names.insert(cpu.name.str());
+  for (const CpuClass &other : allCpuClasses()) {
+    EXPECT_TRUE(names.insert(other.name.str()).second) << other.name.str();
+    const Cpu *row = lookupCpu(other.name);
+    ASSERT_NE(row, nullptr) << other.name.str();
+    EXPECT_EQ(row->name, other.row);
   }
 }
 

@@ -69,7 +69,8 @@ TEST(DriverOptions, MistakesAreExplained) {
       {{"m", "--target=pentium"},
        "unknown target 'pentium'; known: native, generic, x86-64-v2, "
        "x86-64-v3, "
-       "alderlake, skylake-avx512, icelake-server, znver4, znver5, "
+       "alderlake, skylake-avx512, cascadelake, icelake-server, znver4, "
+       "znver5, "
        "sapphirerapids, arm64, cortex-a72, apple-m1, cortex-a76, neoverse-n1, "
        "neoverse-v1, neoverse-v2, rv64gcv"},
       {{"m", "-o"}, "option '-o' needs a value: -o FILE"},

@@ -81,6 +81,7 @@ TEST(Object, DotIsTheInstructionOfTheRow) {
       {"x86-64-v3", "vpmaddwd.*%ymm"},
       {"alderlake", "vpdpbusd.*%ymm"},
       {"skylake-avx512", "vpmaddwd.*%zmm"},
+      {"cascadelake", "vpdpbusd.*%zmm"},
       {"icelake-server", "vpdpbusd.*%zmm"},
       {"znver4", "vpdpbusd.*%zmm"},
       {"znver5", "vpdpbusd.*%zmm"},
