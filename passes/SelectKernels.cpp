@@ -244,6 +244,8 @@ struct SelectKernelsPass : bitnet::impl::SelectKernelsBase<SelectKernelsPass> {
                     builder.getI64IntegerAttr(cpu->vectorRegisters *
                                               cpu->vectorBits / 512));
     module->setAttr(kDotChainAttr, builder.getI64IntegerAttr(dotChain(*cpu)));
+    module->setAttr(kShiftsBytesAttr,
+                    builder.getI64IntegerAttr(shiftsBytes(*cpu)));
     summarise(module);
   }
 };

@@ -51,7 +51,8 @@ static constexpr Isa kIsas[] = {
       "ldrb wzr, [x9]\n\tsubs w8, w8, #1\n\tb.ne 1b",
       "~{x8},~{x9},~{memory},~{cc}"},
      "",
-     dotChainOfAArch64},
+     dotChainOfAArch64,
+     /*shiftsBytes=*/true},
     {"riscv64", populateRiscV64MicroOps, initializeRISCV, {}, "lp64d"},
 };
 
@@ -71,6 +72,10 @@ void mlir::bitnet::populateMicroOpPatterns(const Cpu &cpu,
 int64_t mlir::bitnet::dotChain(const Cpu &cpu) {
   const Isa &isa = getIsa(cpu);
   return isa.dotChain ? isa.dotChain(cpu) : 1;
+}
+
+bool mlir::bitnet::shiftsBytes(const Cpu &cpu) {
+  return getIsa(cpu).shiftsBytes;
 }
 
 void mlir::bitnet::registerMicroOpDialects(DialectRegistry &registry) {

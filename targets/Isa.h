@@ -26,6 +26,7 @@ struct Isa {
   llvm::StringLiteral abi = "";
   /// As dotChain; null: 1.
   int64_t (*dotChain)(const Cpu &) = nullptr;
+  bool shiftsBytes = false;
 };
 
 /// The row of cpu.arch. Every CPU of the table has one.

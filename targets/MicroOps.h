@@ -26,6 +26,10 @@ void populateMicroOpPatterns(const Cpu &cpu, RewritePatternSet &patterns);
 /// pattern takes together for less than one after the other; 1 if it does not.
 int64_t dotChain(const Cpu &cpu);
 
+/// Whether the CPU shifts vectors of bytes by one instruction: it takes the
+/// highest field of a byte down as easily as it masks it.
+bool shiftsBytes(const Cpu &cpu);
+
 /// The dialects that the patterns may produce.
 void registerMicroOpDialects(DialectRegistry &registry);
 

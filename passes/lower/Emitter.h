@@ -59,13 +59,16 @@ public:
   Emitter(OpBuilder &builder, Location loc, ValueRange env)
       : prefetchBytes(cpuNumber(builder, kPrefetchAttr)),
         vectorRegisters(cpuNumber(builder, kVectorRegistersAttr)),
-        dotChain(cpuNumber(builder, kDotChainAttr)), b(builder), loc(loc),
+        dotChain(cpuNumber(builder, kDotChainAttr)),
+        shiftsBytes(cpuNumber(builder, kShiftsBytesAttr)), b(builder), loc(loc),
         env(env) {}
 
   /// What the CPU's row says: how far ahead of a stream of weights to prefetch,
   /// registers as of 512 bits, and dots of one sum that cost less together. 0
   /// without a CPU.
   const int64_t prefetchBytes, vectorRegisters, dotChain;
+  /// Whether it shifts bytes by one instruction.
+  const bool shiftsBytes;
 
   OpBuilder &b;
   Location loc;

@@ -61,6 +61,10 @@ private:
   /// Units that only fill up a vector are never the best.
   void clearPadding();
   Value field(Value bytes, int64_t group);
+  /// By how many bits the field of row group `group` is too high.
+  int64_t placeOf(int64_t group) const {
+    return group < 3 ? 2 * group : e.shiftsBytes ? 0 : 4;
+  }
   void scoreUnits(Value r, Value bound, Value lo, Value hi);
   /// What a candidate of phase 3 reaches, 16 times each.
   struct Limits {
@@ -212,6 +216,8 @@ Value HeadScreen::eachLane(Value bits, Value init,
 /// The field of row group `group`, in place where its sums stay small enough
 /// for every instruction set (DotU8I8Op's bound).
 Value HeadScreen::field(Value bytes, int64_t group) {
+  if (group == 3 && e.shiftsBytes)
+    return arith::ShRUIOp::create(b, e.loc, bytes, e.splatI8(6));
   if (group == 3) {
     bytes = arith::ShRUIOp::create(b, e.loc, bytes, e.splatI8(2));
     group = 2;
@@ -246,9 +252,8 @@ void HeadScreen::sketchBlock(Value block, Value r, int64_t tile) {
             Value columns = vector::BitCastOp::create(
                 b, e.loc, i8x64, e.broadcast(word, e.i32x16()));
             for (int64_t g = 0; g < 4; ++g, ++sum)
-              *sum = DotU8I8Op::create(
-                  b, e.loc, e.i32x16(), *sum, fields[g], columns,
-                  int64_t(3) << (2 * std::min<int64_t>(g, 2)));
+              *sum = DotU8I8Op::create(b, e.loc, e.i32x16(), *sum, fields[g],
+                                       columns, int64_t(3) << placeOf(g));
           }
         }
         return next;
@@ -266,7 +271,7 @@ void HeadScreen::sketchBlock(Value block, Value r, int64_t tile) {
       for (int64_t u = 1; u < sets; ++u)
         sum = e.add(sum, sums[u * count + i * 4 + g]);
       // Twice the sum of the codes, out of the place of their field.
-      int64_t shift = 2 * std::min<int64_t>(g, 2) - 1;
+      int64_t shift = placeOf(g) - 1;
       sum = shift < 0
                 ? e.add(sum, sum)
                 : Value(arith::ShRSIOp::create(

@@ -107,6 +107,12 @@ private:
   /// largest values.
   SmallVector<std::pair<Value, int64_t>> loadStep(const Weight &w, Value block,
                                                   Value step);
+  /// By how many bits loadStep's operand of field `g` is too high: its place in
+  /// the byte, unless it was shifted down.
+  int64_t placeOf(int64_t g) const {
+    bool highest = (g + 1) * info.fieldBits == 8;
+    return highest && e.shiftsBytes ? 0 : g * info.fieldBits;
+  }
   /// Undoes what loadStep's operands still carry (places in a byte, zero
   /// point): the dots of each row group from the sums of a token and plane.
   SmallVector<Value> exactDots(ArrayRef<Value> sums, Value columnSum);

@@ -54,12 +54,16 @@ MatmulLowering::loadStep(const Weight &w, Value block, Value step) {
       bytes = vector::BitCastOp::create(e.b, e.loc, i8x64, words);
     }
     for (int64_t g = 0; g < info.groups; ++g) {
+      int64_t down = g * info.fieldBits - placeOf(g);
       int mask = ((1 << info.fieldBits) - 1) << (g * info.fieldBits);
-      Value operand = info.fieldBits ? arith::AndIOp::create(e.b, e.loc, bytes,
-                                                             e.splatI8(mask))
-                                           .getResult()
-                                     : bytesAt(g * 64);
-      operands.push_back({operand, info.largest(g)});
+      Value operand;
+      if (!info.fieldBits)
+        operand = bytesAt(g * 64);
+      else if (down)
+        operand = arith::ShRUIOp::create(e.b, e.loc, bytes, e.splatI8(down));
+      else
+        operand = arith::AndIOp::create(e.b, e.loc, bytes, e.splatI8(mask));
+      operands.push_back({operand, info.largest(g) >> down});
     }
   }
   return operands;
@@ -119,8 +123,8 @@ SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
 /// columns takes away: sum_k (s w - z) q = s * sum_k w q - z * sum_k q.
 ///
 /// Field g of a byte is taken by a mask in place, so its sums are too large by
-/// its place in the byte and are shifted at the end. The five forms of
-/// unpack_trit5 mix trits; with S_i for their sums and T_g for those of the
+/// its place in the byte and are shifted at the end (placeOf). The five forms
+/// of unpack_trit5 mix trits; with S_i for their sums and T_g for those of the
 /// trits:
 ///
 ///   T_0 = (S_0 - S_1) / 64,  T_1 = S_1 / 4 - 3 T_0
@@ -143,7 +147,7 @@ SmallVector<Value> MatmulLowering::exactDots(ArrayRef<Value> sums,
             shifted(e.sub(sums[2], sums[3]), 4)};
   } else {
     for (auto [g, sum] : llvm::enumerate(sums))
-      dots.push_back(shifted(sum, g * info.fieldBits));
+      dots.push_back(shifted(sum, placeOf(g)));
   }
   Value zero =
       e.mul(columnSum, e.splatI32(static_cast<int32_t>(info.zeroPoint)));

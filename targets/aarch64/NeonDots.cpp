@@ -88,6 +88,14 @@ static SmallVector<Chain> chainsBeside(Chain chain) {
 // 16 of 64 bytes
 //===----------------------------------------------------------------------===//
 
+/// The splat that `v` is, if it is one.
+static std::optional<int64_t> splatOf(Value v) {
+  DenseElementsAttr bits;
+  if (!matchPattern(v, m_Constant(&bits)) || !bits.isSplat())
+    return std::nullopt;
+  return bits.getSplatValue<APInt>().getZExtValue();
+}
+
 namespace {
 /// Takes codes apart, 16 of 64 bytes at a time.
 class Quarters {
@@ -113,14 +121,11 @@ public:
         return it->second;
       if (auto cast = v.getDefiningOp<vector::BitCastOp>())
         return e.as(part, of(cast.getSource()));
-      DenseElementsAttr bits;
-      auto shifted = v.getDefiningOp<arith::ShRUIOp>();
-      if (shifted && matchPattern(shifted.getRhs(), m_Constant(&bits)) &&
-          bits.isSplat()) {
-        Value source = of(shifted.getLhs());
-        int64_t by = bits.getSplatValue<APInt>().getZExtValue();
-        return known[v] = e.lshr(source, e.splat(part, by));
-      }
+      if (auto shifted = v.getDefiningOp<arith::ShRUIOp>())
+        if (auto by = splatOf(shifted.getRhs())) {
+          Value source = of(shifted.getLhs());
+          return known[v] = e.lshr(source, e.splat(part, *by));
+        }
       if (auto load = v.getDefiningOp<vector::LoadOp>(); load && sinks(load)) {
         SmallVector<Value> at(load.getIndices());
         at.back() = e.add(at.back(),
@@ -199,27 +204,32 @@ namespace {
 /// neighbours of all are added, and twice 128 times -128 is -32768.
 constexpr int64_t kMostBounds = 128;
 
-/// Of a dot: (field << shift) . b, where the field is `mask` of a >> shift.
+/// Of a dot: (field << up) . b, where the field is `mask` of a >> down.
 struct Factors {
   Value a, b;
-  int64_t mask, shift;
+  int64_t mask, down, up;
   int64_t bound; ///< Of the field.
 
   /// Codes up to 127 are signed bytes too. Fields that are masked in place and
   /// reach 128 are shifted down, and their sums up again.
   static Factors of(Emit &e, DotU8I8Op dot) {
-    Factors f{dot.getA(), dot.getB(), 255, 0, int64_t(dot.getBound())};
-    auto masked = f.a.getDefiningOp<arith::AndIOp>();
-    DenseElementsAttr bits;
-    if (masked && matchPattern(masked.getRhs(), m_Constant(&bits)) &&
-        bits.isSplat()) {
-      f.a = masked.getLhs();
-      f.mask = bits.getSplatValue<APInt>().getZExtValue();
+    Factors f{dot.getA(), dot.getB(), 255, 0, 0, int64_t(dot.getBound())};
+    if (auto masked = f.a.getDefiningOp<arith::AndIOp>()) {
+      if (auto mask = splatOf(masked.getRhs())) {
+        f.a = masked.getLhs();
+        f.mask = *mask;
+      }
+    } else if (auto shifted = f.a.getDefiningOp<arith::ShRUIOp>()) {
+      if (auto down = splatOf(shifted.getRhs())) {
+        f.a = shifted.getLhs();
+        f.down = *down;
+        f.mask = 255 >> *down;
+      }
     }
-    if (f.bound == kMostBounds && f.mask != 0) {
-      f.shift = llvm::countr_zero(static_cast<uint64_t>(f.mask));
-      f.mask >>= f.shift;
-      f.bound >>= f.shift;
+    if (f.bound == kMostBounds && f.mask != 0 && f.down == 0) {
+      f.down = f.up = llvm::countr_zero(static_cast<uint64_t>(f.mask));
+      f.mask >>= f.down;
+      f.bound >>= f.down;
     }
     if (f.narrow())
       f.b = opaque(e, f.b);
@@ -229,9 +239,9 @@ struct Factors {
 
   Value field(Emit &e, Quarters &quarters) const {
     Value bytes = quarters.of(a);
-    if (shift)
-      bytes = e.lshr(bytes, e.splat(e.i8(), shift));
-    bool all = mask == 255 >> shift; // A shift of the highest bits leaves it.
+    if (down)
+      bytes = e.lshr(bytes, e.splat(e.i8(), down));
+    bool all = mask == 255 >> down; // A shift of the highest bits leaves it.
     return all ? bytes : e.band(bytes, e.splat(e.i8(), mask));
   }
 
@@ -253,8 +263,7 @@ static size_t countSharers(ArrayRef<Factors> factors) {
   int64_t bounds = first.bound;
   size_t n = 1;
   while (n < factors.size() && first.narrow() && factors[n].narrow() &&
-         factors[n].shift == first.shift &&
-         bounds + factors[n].bound <= kMostBounds)
+         factors[n].up == first.up && bounds + factors[n].bound <= kMostBounds)
     bounds += factors[n++].bound;
   return n;
 }
@@ -281,11 +290,12 @@ static Value addNarrow(Emit &e, Value acc, ArrayRef<Factors> factors,
     bounds += f.bound;
   }
   Value pairs = e.call(e.i16(), "llvm.aarch64.neon.addp.v8i16", {low, high});
-  int64_t shift = factors.front().shift;
-  if (bounds << shift <= kMostBounds)
-    return e.add(acc, pairSums(e, shift ? e.shl(pairs, e.splat(e.i16(), shift))
-                                        : pairs));
-  return e.add(acc, e.shl(pairSums(e, pairs), e.splat(e.i32(), shift)));
+  int64_t up = factors.front().up;
+  if (bounds << up > kMostBounds)
+    return e.add(acc, e.shl(pairSums(e, pairs), e.splat(e.i32(), up)));
+  if (up)
+    pairs = e.shl(pairs, e.splat(e.i16(), up));
+  return e.add(acc, pairSums(e, pairs));
 }
 
 /// Of full bytes only one product fits into 16 bits. Even and odd bytes are
