@@ -23,6 +23,8 @@ constexpr StringLiteral kFixedWorkspaceAttr = "bitnet.workspace_fixed";
 constexpr StringLiteral kVectorRegistersAttr = "bitnet.vector_registers";
 /// Dots that follow each other in one sum and cost less together (dotChain).
 constexpr StringLiteral kDotChainAttr = "bitnet.dot_chain";
+/// The same where each dot is of one of several tokens.
+constexpr StringLiteral kTileDotChainAttr = "bitnet.tile_dot_chain";
 /// Whether the CPU shifts bytes by one instruction (shiftsBytes): 1, else 0.
 constexpr StringLiteral kShiftsBytesAttr = "bitnet.shifts_bytes";
 /// Bytes to prefetch ahead of a stream of weights, from the CPU's row.

@@ -243,7 +243,9 @@ struct SelectKernelsPass : bitnet::impl::SelectKernelsBase<SelectKernelsPass> {
     module->setAttr(kVectorRegistersAttr,
                     builder.getI64IntegerAttr(cpu->vectorRegisters *
                                               cpu->vectorBits / 512));
-    module->setAttr(kDotChainAttr, builder.getI64IntegerAttr(dotChain(*cpu)));
+    for (auto [attr, several] :
+         {std::pair(kDotChainAttr, false), std::pair(kTileDotChainAttr, true)})
+      module->setAttr(attr, builder.getI64IntegerAttr(dotChain(*cpu, several)));
     module->setAttr(kShiftsBytesAttr,
                     builder.getI64IntegerAttr(shiftsBytes(*cpu)));
     summarise(module);

@@ -43,7 +43,9 @@ static constexpr Isa kIsas[] = {
      initializeX86,
      {"movl $$64, %eax\n\tmovq %rsp, %rcx\n1:\n\tsubq $$4096, %rcx\n\t"
       "testl %eax, (%rcx)\n\tdecl %eax\n\tjne 1b",
-      "~{rax},~{rcx},~{memory},~{dirflag},~{fpsr},~{flags}"}},
+      "~{rax},~{rcx},~{memory},~{dirflag},~{fpsr},~{flags}"},
+     "",
+     dotChainOfX86},
     {"aarch64",
      populateAArch64MicroOps,
      initializeAArch64,
@@ -69,9 +71,9 @@ void mlir::bitnet::populateMicroOpPatterns(const Cpu &cpu,
   populateGenericMicroOps(patterns);
 }
 
-int64_t mlir::bitnet::dotChain(const Cpu &cpu) {
+int64_t mlir::bitnet::dotChain(const Cpu &cpu, bool severalTokens) {
   const Isa &isa = getIsa(cpu);
-  return isa.dotChain ? isa.dotChain(cpu) : 1;
+  return isa.dotChain ? isa.dotChain(cpu, severalTokens) : 1;
 }
 
 bool mlir::bitnet::shiftsBytes(const Cpu &cpu) {

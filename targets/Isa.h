@@ -25,7 +25,7 @@ struct Isa {
   /// LLVM's name of the C convention, where an architecture has several.
   llvm::StringLiteral abi = "";
   /// As dotChain; null: 1.
-  int64_t (*dotChain)(const Cpu &) = nullptr;
+  int64_t (*dotChain)(const Cpu &, bool severalTokens) = nullptr;
   bool shiftsBytes = false;
 };
 
@@ -55,7 +55,8 @@ void addExtendF16(RewritePatternSet &patterns, PatternBenefit benefit);
 void populateGenericMicroOps(RewritePatternSet &patterns);
 void populateX86MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
 void populateAArch64MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
-int64_t dotChainOfAArch64(const Cpu &cpu);
+int64_t dotChainOfAArch64(const Cpu &cpu, bool severalTokens);
+int64_t dotChainOfX86(const Cpu &cpu, bool severalTokens);
 void populateRiscV64MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
 
 } // namespace mlir::bitnet

@@ -19,11 +19,13 @@ static constexpr StringLiteral kVNNI[] = {"avx512vnni", "avx512bw"};
 static constexpr StringLiteral kVBMI[] = {"avx512vbmi", "avx512vnni",
                                           "avx512bw"};
 static constexpr StringLiteral kPopcount[] = {"avx512vpopcntdq"};
+static constexpr StringLiteral kAVX2[] = {"avx2"};
 static constexpr llvm::ArrayRef<StringLiteral> kAny = {};
 
 // Tiles: a token needs groups * 16 sums of i32 (twice that for two planes), and
 // one step of the weight stays in registers with them. 32 registers of 512 bits
-// hold 4 tokens of 4 or 5 groups; 16 registers of 256 bits hold one. Rows of
+// hold 4 tokens of 4 or 5 groups; 16 registers of 256 bits hold one, or 4
+// of one group, so that a pass over the block is made for each. Rows of
 // bytes are taken 4 at a time with several tokens, one at a time with one token
 // (lower/Matmul.cpp).
 //
@@ -37,6 +39,8 @@ static constexpr Kernel kKernels[] = {
      Layout::Trit5R80, false, 4, "five trits a byte, two vpermb, vpdpbusd"},
     {"trit2_vnni", WeightQuant::Ternary, InputQuant::Int8, kVNNI,
      Layout::Trit2R64, true, 4, "2-bit fields masked in place, vpdpbusd"},
+    {"trit2_avx2", WeightQuant::Ternary, InputQuant::Int8, kAVX2,
+     Layout::Trit2R64, false, 4, "2-bit fields masked in place, vpmaddubsw"},
     {"trit2_generic", WeightQuant::Ternary, InputQuant::Int8, kAny,
      Layout::Trit2R64, true, 1,
      "2-bit fields masked in place, 16-bit multiply-add"},

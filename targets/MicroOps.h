@@ -24,7 +24,7 @@ void populateMicroOpPatterns(const Cpu &cpu, RewritePatternSet &patterns);
 
 /// How many bitnet.dot_u8i8, each of which adds to the one before it, the CPU's
 /// pattern takes together for less than one after the other; 1 if it does not.
-int64_t dotChain(const Cpu &cpu);
+int64_t dotChain(const Cpu &cpu, bool severalTokens);
 
 /// Whether the CPU shifts vectors of bytes by one instruction: it takes the
 /// highest field of a byte down as easily as it masks it.

@@ -60,13 +60,14 @@ public:
       : prefetchBytes(cpuNumber(builder, kPrefetchAttr)),
         vectorRegisters(cpuNumber(builder, kVectorRegistersAttr)),
         dotChain(cpuNumber(builder, kDotChainAttr)),
+        tileDotChain(cpuNumber(builder, kTileDotChainAttr)),
         shiftsBytes(cpuNumber(builder, kShiftsBytesAttr)), b(builder), loc(loc),
         env(env) {}
 
   /// What the CPU's row says: how far ahead of a stream of weights to prefetch,
   /// registers as of 512 bits, and dots of one sum that cost less together. 0
   /// without a CPU.
-  const int64_t prefetchBytes, vectorRegisters, dotChain;
+  const int64_t prefetchBytes, vectorRegisters, dotChain, tileDotChain;
   /// Whether it shifts bytes by one instruction.
   const bool shiftsBytes;
 
@@ -143,8 +144,9 @@ public:
   }
   /// How many of `steps` steps to add to a sum one after the other, where the
   /// CPU's dots cost less together.
-  int64_t stepsOfChain(int64_t steps) const {
-    return std::gcd(steps, std::max<int64_t>(dotChain, 1));
+  int64_t stepsOfChain(int64_t steps, int64_t tile) const {
+    return std::gcd(steps,
+                    std::max<int64_t>(tile > 1 ? tileDotChain : dotChain, 1));
   }
 
   // Memory.

@@ -231,7 +231,7 @@ void HeadScreen::sketchBlock(Value block, Value r, int64_t tile) {
   auto i8x64 = VectorType::get(64, b.getI8Type());
   int64_t count = tile * 4;
   int64_t sets = e.setsOfSums(count, steps);
-  int64_t unroll = sets * e.stepsOfChain(steps / sets);
+  int64_t unroll = sets * e.stepsOfChain(steps / sets, tile);
   SmallVector<Value> init(count * sets, e.splatI32(0));
   auto sums = e.loop(
       e.index(0), e.index(steps), unroll, init,

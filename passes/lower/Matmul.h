@@ -98,15 +98,22 @@ private:
   };
 
   Dots dots(const Weight &w, Value block, Value t, int64_t tile);
+  /// Groups of rows [first, first + count).
+  struct Groups {
+    int64_t first, count;
+  };
   /// Adds up steps [lo, hi), `steps` in number: [token][plane][group], and with
   /// `columnSums` after them [token][plane] sums of the columns themselves.
   SmallVector<Value> addSteps(const Weight &w, Value block, Value t,
-                              int64_t tile, Value lo, Value hi, int64_t steps,
-                              bool columnSums);
+                              int64_t tile, Groups groups, Value lo, Value hi,
+                              int64_t steps, bool columnSums);
+  /// How many groups of rows a pass over a block takes: all, unless several
+  /// tokens have more sums than half of the registers.
+  int64_t groupsOfPass(int64_t tile) const;
   /// The u8 operands of a step, one for each row group of each part, with their
   /// largest values.
   SmallVector<std::pair<Value, int64_t>> loadStep(const Weight &w, Value block,
-                                                  Value step);
+                                                  Value step, Groups groups);
   /// By how many bits loadStep's operand of field `g` is too high: its place in
   /// the byte, unless it was shifted down.
   int64_t placeOf(int64_t g) const {
@@ -115,7 +122,8 @@ private:
   }
   /// Undoes what loadStep's operands still carry (places in a byte, zero
   /// point): the dots of each row group from the sums of a token and plane.
-  SmallVector<Value> exactDots(ArrayRef<Value> sums, Value columnSum);
+  SmallVector<Value> exactDots(ArrayRef<Value> sums, Value columnSum,
+                               int64_t firstGroup = 0);
   /// f32(d), or f32(d_0) * 256 + f32(d_1): the dots of the planes as one float.
   Value joinPlanes(ArrayRef<Value> dots);
   /// Prefetches the cache lines of a step that comes prefetchBytes later.

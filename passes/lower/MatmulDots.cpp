@@ -31,8 +31,10 @@ void MatmulLowering::prefetchAhead(const Weight &w, Value block, Value step) {
     e.prefetch(w.codes, {block, ahead, e.index(line / perElement)});
 }
 
-SmallVector<std::pair<Value, int64_t>>
-MatmulLowering::loadStep(const Weight &w, Value block, Value step) {
+SmallVector<std::pair<Value, int64_t>> MatmulLowering::loadStep(const Weight &w,
+                                                                Value block,
+                                                                Value step,
+                                                                Groups groups) {
   auto i8x64 = VectorType::get(64, e.b.getI8Type());
   auto bytesAt = [&](int64_t offset) {
     return e.load(i8x64, w.codes, {block, step, e.index(offset)});
@@ -53,7 +55,7 @@ MatmulLowering::loadStep(const Weight &w, Value block, Value step) {
           e.b, e.loc, words, e.splatI32(static_cast<int32_t>(info.partBits())));
       bytes = vector::BitCastOp::create(e.b, e.loc, i8x64, words);
     }
-    for (int64_t g = 0; g < info.groups; ++g) {
+    for (int64_t g : llvm::seq(groups.first, groups.first + groups.count)) {
       int64_t down = g * info.fieldBits - placeOf(g);
       int mask = ((1 << info.fieldBits) - 1) << (g * info.fieldBits);
       Value operand;
@@ -70,15 +72,16 @@ MatmulLowering::loadStep(const Weight &w, Value block, Value step) {
 }
 
 SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
-                                            Value t, int64_t tile, Value lo,
+                                            Value t, int64_t tile,
+                                            Groups rowGroups, Value lo,
                                             Value hi, int64_t steps,
                                             bool columnSums) {
   OpBuilder &b = e.b;
   auto i8x64 = VectorType::get(64, b.getI8Type());
-  int64_t groups = info.groups, dots = tile * planes * groups;
+  int64_t groups = rowGroups.count, dots = tile * planes * groups;
   int64_t count = dots + (columnSums ? tile * planes : 0);
   int64_t sets = e.setsOfSums(count, steps);
-  int64_t unroll = sets * e.stepsOfChain(steps / sets);
+  int64_t unroll = sets * e.stepsOfChain(steps / sets, tile);
   SmallVector<Value> init(count * sets, e.splatI32(0));
 
   auto body = [&](Value first, ValueRange carried) {
@@ -90,8 +93,9 @@ SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
         sum =
             DotU8I8Op::create(b, e.loc, e.i32x16(), sum, codes, columns, bound);
       };
-      prefetchAhead(w, block, step);
-      auto operands = loadStep(w, block, step);
+      if (rowGroups.first == 0) // Later passes find it in a cache.
+        prefetchAhead(w, block, step);
+      auto operands = loadStep(w, block, step, rowGroups);
       for (int64_t part = 0; part < info.parts(); ++part) {
         auto fields = ArrayRef(operands).slice(part * groups, groups);
         Value at =
@@ -132,7 +136,8 @@ SmallVector<Value> MatmulLowering::addSteps(const Weight &w, Value block,
 ///
 /// Every division is exact.
 SmallVector<Value> MatmulLowering::exactDots(ArrayRef<Value> sums,
-                                             Value columnSum) {
+                                             Value columnSum,
+                                             int64_t firstGroup) {
   auto shifted = [&](Value sum, int64_t bits) -> Value {
     if (bits == 0)
       return sum;
@@ -147,7 +152,7 @@ SmallVector<Value> MatmulLowering::exactDots(ArrayRef<Value> sums,
             shifted(e.sub(sums[2], sums[3]), 4)};
   } else {
     for (auto [g, sum] : llvm::enumerate(sums))
-      dots.push_back(shifted(sum, placeOf(g)));
+      dots.push_back(shifted(sum, placeOf(firstGroup + g)));
   }
   Value zero =
       e.mul(columnSum, e.splatI32(static_cast<int32_t>(info.zeroPoint)));
@@ -169,21 +174,33 @@ Value MatmulLowering::joinPlanes(ArrayRef<Value> dots) {
   return value;
 }
 
+int64_t MatmulLowering::groupsOfPass(int64_t tile) const {
+  int64_t sums = tile * planes, room = e.vectorRegisters / 2;
+  // The forms of unpack_trit5 belong together.
+  if (tile == 1 || !room || !info.fieldBits || sums * info.groups <= room)
+    return info.groups;
+  return std::max<int64_t>(room / sums, 1);
+}
+
 Dots MatmulLowering::codeDots(const Weight &w, Value block, Value t,
                               int64_t tile) {
-  auto sums = addSteps(w, block, t, tile, e.index(0), e.index(w.steps), w.steps,
-                       /*columnSums=*/false);
   Dots result(planes, info.groups);
-  for (int64_t i = 0; i < tile; ++i)
-    for (int64_t p = 0; p < planes; ++p) {
-      Value columnSum =
-          e.broadcast(e.load(planeSum, {e.addI(t, i), e.index(p)}), e.i32x16());
-      auto exact = exactDots(
-          ArrayRef(sums).slice((i * planes + p) * info.groups, info.groups),
-          columnSum);
-      for (int64_t g = 0; g < info.groups; ++g)
-        result.at(i, p, g) = exact[g];
-    }
+  int64_t most = groupsOfPass(tile);
+  for (int64_t first = 0; first < info.groups; first += most) {
+    int64_t count = std::min(most, info.groups - first);
+    auto sums = addSteps(w, block, t, tile, {first, count}, e.index(0),
+                         e.index(w.steps), w.steps, /*columnSums=*/false);
+    for (int64_t i = 0; i < tile; ++i)
+      for (int64_t p = 0; p < planes; ++p) {
+        Value columnSum = e.broadcast(
+            e.load(planeSum, {e.addI(t, i), e.index(p)}), e.i32x16());
+        auto exact =
+            exactDots(ArrayRef(sums).slice((i * planes + p) * count, count),
+                      columnSum, first);
+        for (int64_t g = 0; g < count; ++g)
+          result.at(i, p, first + g) = exact[g];
+      }
+  }
   return result;
 }
 
@@ -208,8 +225,9 @@ Dots MatmulLowering::groupedDots(const Weight &w, Value block, Value t,
   int64_t groups = info.groups, stepsOfGroup = w.scaleGroup / info.colStep;
   auto body = [&](Value group, ValueRange carried) {
     Value lo = e.mulI(group, stepsOfGroup);
-    auto sums = addSteps(w, block, t, tile, lo, e.addI(lo, stepsOfGroup),
-                         stepsOfGroup, /*columnSums=*/inputGroups == 1);
+    auto sums = addSteps(w, block, t, tile, {0, groups}, lo,
+                         e.addI(lo, stepsOfGroup), stepsOfGroup,
+                         /*columnSums=*/inputGroups == 1);
     SmallVector<Value> next;
     for (int64_t i = 0; i < tile; ++i) {
       Value token = e.addI(t, i), perGroup;

@@ -95,7 +95,7 @@ static constexpr MicroOpRow kRows[] = {
 };
 
 /// sdot has nothing to share.
-int64_t mlir::bitnet::dotChainOfAArch64(const Cpu &cpu) {
+int64_t mlir::bitnet::dotChainOfAArch64(const Cpu &cpu, bool) {
   return cpu.hasFeature("dotprod") ? 1 : kNeonDotChain;
 }
 

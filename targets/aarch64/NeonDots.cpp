@@ -19,7 +19,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/IR/Matchers.h"
+#include "targets/DotChain.h"
 #include "targets/aarch64/Emit.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -31,36 +31,10 @@ using namespace mlir::bitnet::aarch64;
 // Chains
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// Dots of which each adds to the one before it and nothing else reads that.
-using Chain = SmallVector<DotU8I8Op>;
-} // namespace
-
-/// All of the chain that `op` is in.
-static Chain chainAround(DotU8I8Op op) {
-  auto next = [](DotU8I8Op dot) -> DotU8I8Op {
-    if (!dot->hasOneUse())
-      return {};
-    auto user = dyn_cast<DotU8I8Op>(*dot->user_begin());
-    bool adds = user && user.getAcc() == dot.getResult() &&
-                user->getBlock() == dot->getBlock();
-    return adds ? user : DotU8I8Op();
-  };
-  while (auto before = op.getAcc().getDefiningOp<DotU8I8Op>()) {
-    if (!next(before))
-      break;
-    op = before;
-  }
-  Chain chain;
-  for (; op; op = next(op))
-    chain.push_back(op);
-  return chain;
-}
-
 /// `chain` and the chains of its block that have the same columns, if nothing
 /// in the block needs their sums before its end: rows of one load of weights.
-static SmallVector<Chain> chainsBeside(Chain chain) {
-  SmallVector<Chain> chains{chain};
+static SmallVector<DotChain> chainsBeside(DotChain chain) {
+  SmallVector<DotChain> chains{chain};
   auto isLast = [](DotU8I8Op op) {
     return llvm::all_of(op->getUsers(), [&](Operation *user) {
       return user->getBlock() != op->getBlock() ||
@@ -76,7 +50,7 @@ static SmallVector<Chain> chainsBeside(Chain chain) {
     auto dot = dyn_cast<DotU8I8Op>(user);
     if (!dot || dot == chain.front())
       continue;
-    Chain other = chainAround(dot);
+    DotChain other = chainAround(dot);
     if (other.front() == dot && isLast(other.back()) &&
         llvm::equal(chain, other, sameColumns))
       chains.push_back(other);
@@ -87,14 +61,6 @@ static SmallVector<Chain> chainsBeside(Chain chain) {
 //===----------------------------------------------------------------------===//
 // 16 of 64 bytes
 //===----------------------------------------------------------------------===//
-
-/// The splat that `v` is, if it is one.
-static std::optional<int64_t> splatOf(Value v) {
-  DenseElementsAttr bits;
-  if (!matchPattern(v, m_Constant(&bits)) || !bits.isSplat())
-    return std::nullopt;
-  return bits.getSplatValue<APInt>().getZExtValue();
-}
 
 namespace {
 /// Takes codes apart, 16 of 64 bytes at a time.
@@ -200,10 +166,6 @@ private:
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// The sum of the bounds of codes whose products share a sum of 16 bits: two
-/// neighbours of all are added, and twice 128 times -128 is -32768.
-constexpr int64_t kMostBounds = 128;
-
 /// Of a dot: (field << up) . b, where the field is `mask` of a >> down.
 struct Factors {
   Value a, b;
@@ -321,16 +283,16 @@ struct NeonDots : OpRewritePattern<DotU8I8Op> {
 
   LogicalResult matchAndRewrite(DotU8I8Op op,
                                 PatternRewriter &rewriter) const override {
-    SmallVector<Chain> chains = chainsBeside(chainAround(op));
+    SmallVector<DotChain> chains = chainsBeside(chainAround(op));
     Operation *end = chains.front().back();
-    for (const Chain &chain : chains)
+    for (const DotChain &chain : chains)
       if (end->isBeforeInBlock(chain.back()))
         end = chain.back();
     rewriter.setInsertionPoint(end);
     Emit e{rewriter, end->getLoc()};
     SmallVector<SmallVector<Factors>> factors;
     SmallVector<Value> results;
-    for (Chain &chain : chains) {
+    for (DotChain &chain : chains) {
       results.push_back(chain.front().getAcc());
       factors.emplace_back();
       for (DotU8I8Op dot : chain)

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "targets/DotChain.h"
 #include "targets/Isa.h"
 
 using namespace mlir;
@@ -24,23 +25,24 @@ struct DotParts : OpRewritePattern<DotU8I8Op> {
       : OpRewritePattern(context, benefit), bytes(bits / 8) {}
 
 protected:
-  /// dot(acc, a, b) of each part of `bytes` bytes and as many i32 lanes / 4.
-  void
-  replaceByParts(DotU8I8Op op, PatternRewriter &rewriter,
-                 function_ref<Value(Value acc, Value a, Value b)> dot) const {
-    Location loc = op.getLoc();
-    auto part = [&](Value v, int64_t i, int64_t size) -> Value {
-      return size == cast<VectorType>(v.getType()).getDimSize(0)
-                 ? v
-                 : vector::ExtractStridedSliceOp::create(
-                       rewriter, loc, v, ArrayRef<int64_t>{i * size},
-                       ArrayRef<int64_t>{size}, ArrayRef<int64_t>{1})
-                       .getResult();
-    };
+  /// Part `i` of a vector: `bytes` bytes.
+  Value part(Value v, int64_t i, PatternRewriter &rewriter) const {
+    auto type = cast<VectorType>(v.getType());
+    int64_t size = bytes * 8 / type.getElementTypeBitWidth();
+    return size == type.getDimSize(0)
+               ? v
+               : vector::ExtractStridedSliceOp::create(
+                     rewriter, v.getLoc(), v, ArrayRef<int64_t>{i * size},
+                     ArrayRef<int64_t>{size}, ArrayRef<int64_t>{1})
+                     .getResult();
+  }
+
+  /// The 16 sums whose parts `sumsOf` gives.
+  Value byParts(Location loc, PatternRewriter &rewriter,
+                function_ref<Value(int64_t part)> sumsOf) const {
     SmallVector<Value> sums;
     for (int64_t i = 0; i < 64 / bytes; ++i)
-      sums.push_back(dot(part(op.getAcc(), i, bytes / 4),
-                         part(op.getA(), i, bytes), part(op.getB(), i, bytes)));
+      sums.push_back(sumsOf(i));
     // Neighbours are joined until one is left.
     while (sums.size() > 1) {
       SmallVector<Value> pairs;
@@ -52,12 +54,12 @@ protected:
       }
       sums = pairs;
     }
-    rewriter.replaceOp(op, sums[0]);
+    return sums[0];
   }
 
-  Value call(DotU8I8Op op, PatternRewriter &rewriter, Type type, StringRef name,
-             ValueRange operands) const {
-    return LLVM::CallIntrinsicOp::create(rewriter, op.getLoc(), type,
+  static Value call(Location loc, PatternRewriter &rewriter, Type type,
+                    StringRef name, ValueRange operands) {
+    return LLVM::CallIntrinsicOp::create(rewriter, loc, type,
                                          rewriter.getStringAttr(name), operands)
         .getResult(0);
   }
@@ -74,17 +76,23 @@ template <int64_t Bits> struct DotVNNI : DotParts {
   LogicalResult matchAndRewrite(DotU8I8Op op,
                                 PatternRewriter &rewriter) const override {
     std::string name = "llvm.x86.avx512.vpdpbusd." + std::to_string(Bits);
-    replaceByParts(op, rewriter, [&](Value acc, Value a, Value b) {
-      return call(op, rewriter, acc.getType(), name, {acc, a, b});
-    });
+    rewriter.replaceOp(op, byParts(op.getLoc(), rewriter, [&](int64_t i) {
+                         Value acc = part(op.getAcc(), i, rewriter);
+                         return call(op.getLoc(), rewriter, acc.getType(), name,
+                                     {acc, part(op.getA(), i, rewriter),
+                                      part(op.getB(), i, rewriter)});
+                       }));
     return success();
   }
 };
 
 /// Codes up to 128: products are added in pairs to 16 bits, which is exact (128
-/// times -128 twice is -32768), and pairs of those to 32.
+/// times -128 twice is -32768), and pairs of those to 32. The second step is
+/// shared by the dots of a chain, as many as have bounds of 128 together; a
+/// field that is masked in place is shifted down for that if it must be.
 ///
 ///   pmaddubsw  a, b     2n bytes -> n x i16
+///   paddw      ., .     with the next one of the chain
 ///   pmaddwd    ., 1     n x i16  -> n/2 x i32
 template <int64_t Bits> struct DotMaddubs : DotParts {
   DotMaddubs(MLIRContext *context, PatternBenefit benefit)
@@ -92,8 +100,80 @@ template <int64_t Bits> struct DotMaddubs : DotParts {
 
   LogicalResult matchAndRewrite(DotU8I8Op op,
                                 PatternRewriter &rewriter) const override {
-    if (op.getBound() > 128)
+    if (op.getBound() > kMostBounds)
       return failure();
+    DotChain chain = chainAround(op);
+    if (llvm::any_of(
+            chain, [](DotU8I8Op dot) { return dot.getBound() > kMostBounds; }))
+      chain = {op};
+    DotU8I8Op last = chain.back();
+    rewriter.setInsertionPoint(last);
+    SmallVector<Term> terms;
+    for (DotU8I8Op dot : chain)
+      terms.push_back(termOf(dot, chain.size(), rewriter));
+    Value sums = byParts(last.getLoc(), rewriter, [&](int64_t i) {
+      Value sum = part(chain.front().getAcc(), i, rewriter);
+      for (ArrayRef<Term> rest = terms; !rest.empty();) {
+        int64_t bounds = 0;
+        ArrayRef<Term> together = rest.take_while([&](const Term &term) {
+          bounds += term.bound;
+          return bounds <= kMostBounds && term.shift == rest.front().shift;
+        });
+        sum = addTogether(sum, together, i, rewriter);
+        rest = rest.drop_front(together.size());
+      }
+      return sum;
+    });
+    rewriter.replaceOp(last, sums);
+    chain.pop_back();
+    for (DotU8I8Op dot : llvm::reverse(chain))
+      rewriter.eraseOp(dot);
+    return success();
+  }
+
+private:
+  /// (a << shift) . b
+  struct Term {
+    Value a, b;
+    int64_t bound, shift;
+  };
+
+  /// Shifted down as little as lets `sharers` such codes share a sum.
+  static Term termOf(DotU8I8Op dot, int64_t sharers,
+                     PatternRewriter &rewriter) {
+    Term term{dot.getA(), dot.getB(), int64_t(dot.getBound()), 0};
+    auto masked = dot.getA().template getDefiningOp<arith::AndIOp>();
+    const int64_t mask =
+        masked ? splatOf(masked.getRhs()).value_or(0) & 255 : 0;
+    const int64_t most =
+        mask ? llvm::countr_zero(static_cast<uint64_t>(mask)) : 0;
+    while (term.bound * sharers > kMostBounds && term.shift < most) {
+      term.bound /= 2;
+      ++term.shift;
+    }
+    if (!term.shift)
+      return term;
+    Location loc = dot.getLoc();
+    Value source = masked.getLhs();
+    auto bytes = cast<VectorType>(source.getType());
+    auto words = VectorType::get({32}, rewriter.getI16Type());
+    Value by = arith::ConstantOp::create(
+        rewriter, loc, DenseElementsAttr::get(words, int16_t(term.shift)));
+    Value low = arith::ConstantOp::create(
+        rewriter, loc,
+        DenseElementsAttr::get(bytes, static_cast<int8_t>(mask >> term.shift)));
+    // Bits that cross into the next byte are masked away.
+    Value shifted = arith::ShRUIOp::create(
+        rewriter, loc, vector::BitCastOp::create(rewriter, loc, words, source),
+        by);
+    term.a = arith::AndIOp::create(
+        rewriter, loc, vector::BitCastOp::create(rewriter, loc, bytes, shifted),
+        low);
+    return term;
+  }
+
+  Value addTogether(Value sum, ArrayRef<Term> terms, int64_t i,
+                    PatternRewriter &rewriter) const {
     constexpr StringLiteral bytePairs =
         Bits == 512   ? StringLiteral("llvm.x86.avx512.pmaddubs.w.512")
         : Bits == 256 ? StringLiteral("llvm.x86.avx2.pmadd.ub.sw")
@@ -102,15 +182,25 @@ template <int64_t Bits> struct DotMaddubs : DotParts {
         Bits == 512   ? StringLiteral("llvm.x86.avx512.pmaddw.d.512")
         : Bits == 256 ? StringLiteral("llvm.x86.avx2.pmadd.wd")
                       : StringLiteral("llvm.x86.sse2.pmadd.wd");
+    Location loc = sum.getLoc();
     auto words = VectorType::get({Bits / 16}, rewriter.getI16Type());
     Value ones = arith::ConstantOp::create(
-        rewriter, op.getLoc(), DenseElementsAttr::get(words, int16_t(1)));
-    replaceByParts(op, rewriter, [&](Value acc, Value a, Value b) -> Value {
-      Value pairs = call(op, rewriter, words, bytePairs, {a, b});
-      Value sums = call(op, rewriter, acc.getType(), wordPairs, {pairs, ones});
-      return arith::AddIOp::create(rewriter, op.getLoc(), acc, sums);
-    });
-    return success();
+        rewriter, loc, DenseElementsAttr::get(words, int16_t(1)));
+    Value pairs;
+    for (const Term &term : terms) {
+      Value next = call(loc, rewriter, words, bytePairs,
+                        {part(term.a, i, rewriter), part(term.b, i, rewriter)});
+      pairs = pairs ? arith::AddIOp::create(rewriter, loc, pairs, next) : next;
+    }
+    Type type = sum.getType();
+    Value wide = call(loc, rewriter, type, wordPairs, {pairs, ones});
+    if (int64_t shift = terms.front().shift)
+      wide = arith::ShLIOp::create(
+          rewriter, loc, wide,
+          arith::ConstantOp::create(
+              rewriter, loc,
+              DenseElementsAttr::get(cast<ShapedType>(type), int32_t(shift))));
+    return arith::AddIOp::create(rewriter, loc, sum, wide);
   }
 };
 
@@ -210,6 +300,11 @@ static constexpr MicroOpRow kRows[] = {
     {"f16c", addExtendF16},
     {"f16c", addMicroOps<TruncateF16C>},
 };
+
+int64_t mlir::bitnet::dotChainOfX86(const Cpu &cpu, bool severalTokens) {
+  bool inOne = cpu.hasFeature("avxvnni") || cpu.hasFeature("avx512vnni");
+  return severalTokens && cpu.hasFeature("avx2") && !inOne ? 4 : 1;
+}
 
 void mlir::bitnet::populateX86MicroOps(const Cpu &cpu,
                                        RewritePatternSet &patterns) {

@@ -22,7 +22,7 @@ TEST(Kernels, FirstRowThatFitsWins) {
                  Byte = WeightQuant::Int8;
   const Selection selections[] = {
       {"generic", Ternary, InputQuant::Int8, "trit2_generic"},
-      {"x86-64-v3", Ternary, InputQuant::Int8, "trit2_generic"},
+      {"x86-64-v3", Ternary, InputQuant::Int8, "trit2_avx2"},
       {"znver4", Ternary, InputQuant::Int8, "trit5_vbmi"},
       {"sapphirerapids", Ternary, InputQuant::Int8, "trit5_vbmi"},
       {"generic", Byte, InputQuant::Int16, "u8_generic"},
