@@ -21,6 +21,8 @@
 // Scores of phase 1 wait in the caller's row of logits for phase 3. Best scores
 // are kept as integers of the same order.
 //
+// It is one file because the phases hand each other everything they find.
+//
 //===----------------------------------------------------------------------===//
 
 #include "dialect/Sketch.h"

@@ -1,5 +1,5 @@
 // The handlers over the real engine and the fake model, without sockets: what
-// they answer, in which shape.
+// they answer, in which shape. One file, because all tests share this set-up.
 #include "FakeModel.h"
 #include "TemplateHelper.h"
 #include "runtime/server/Router.h"
