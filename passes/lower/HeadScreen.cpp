@@ -242,7 +242,7 @@ void HeadScreen::sketchBlock(Value block, Value r, int64_t tile) {
         for (int64_t u = 0; u < unroll; ++u) {
           Value step = e.addI(first, u);
           Value *sum = &next[u % sets * count];
-          if (prefetchBytes && tile == 1)
+          if (prefetchBytes)
             e.prefetch(sketch,
                        {block, e.addI(step, prefetchBytes / 64), e.index(0)});
           Value bytes = e.load(i8x64, sketch, {block, step, e.index(0)});
