@@ -118,28 +118,42 @@ static double measureLoad(int64_t threads) {
   return seconds;
 }
 
-/// Any ids will do: the work does not depend on them.
-static std::vector<int32_t> makeTokens(const bitnet_model &model,
-                                       int64_t count) {
+/// Any ids will do, but those of one text must not be another's: what several
+/// sequences cost depends on how many rows of a screened head they share.
+static std::vector<int32_t> makeTokens(const bitnet_model &model, int64_t count,
+                                       size_t text = 0) {
   std::vector<int32_t> ids(static_cast<size_t>(count));
   for (size_t i = 0; i < ids.size(); ++i)
-    ids[i] = static_cast<int32_t>((i * 7919 + 17) % model.vocab_size);
+    ids[i] = static_cast<int32_t>((i * 7919 + text * 104729 + 17) %
+                                  model.vocab_size);
   return ids;
 }
 
-/// Counts, in a round that is not timed, the logits that a step has computed.
-static void countComputed(std::span<const float> logits, uint64_t *computed) {
-  if (computed)
-    *computed += static_cast<uint64_t>(
-        std::count_if(logits.begin(), logits.end(),
-                      [](float logit) { return logit != -HUGE_VALF; }));
-}
+namespace {
+/// What the steps of a round have computed. Counting takes its time, so it is
+/// done in one that is not timed.
+struct Computed {
+  uint64_t logits = 0;
+  uint64_t rows = 0; ///< Of the head; several sequences may want the same one.
+
+  void count(const Session &session, uint32_t sequences) {
+    const uint32_t vocabulary = session.getModel().vocab_size;
+    for (uint32_t id = 0; id < vocabulary; ++id) {
+      uint32_t wanted = 0;
+      for (uint32_t s = 0; s < sequences; ++s)
+        wanted += session.logits(s)[id] != -HUGE_VALF;
+      logits += wanted;
+      rows += wanted > 0;
+    }
+  }
+};
+} // namespace
 
 /// Decodes after `prompt`, one sequence, as `run` does.
 static bool decodeOne(Session &session, int32_t sequence, Sampler &sampler,
                       std::span<const int32_t> prompt,
                       const BenchArguments &arguments, BenchResult &result,
-                      uint64_t *computed, std::string *error) {
+                      Computed *computed, std::string *error) {
   SpeculativeDecoder end(session, sequence, prompt,
                          static_cast<uint32_t>(arguments.lookup));
   for (int64_t i = 0; i < arguments.generate; ++i) {
@@ -147,49 +161,70 @@ static bool decodeOne(Session &session, int32_t sequence, Sampler &sampler,
     sampler.accept(id);
     if (!end.push(id, error))
       return false;
-    countComputed(end.logits(), computed);
+    if (computed)
+      computed->count(session, 1);
   }
   result.drafted += end.drafted();
   result.accepted += end.accepted();
   return true;
 }
 
-/// Decodes copies of `source` together, a token of each in every step.
-static bool decodeTogether(Session &session, int32_t source,
-                           const Sampler &sampler,
+namespace {
+/// One of several sequences that decode together, each after a text of its own.
+struct Stream {
+  int32_t sequence;
+  Sampler sampler;
+  int32_t next;
+};
+} // namespace
+
+/// Reads prompts of their own for all sequences but the first, which share what
+/// stands before the prompt.
+static bool addStreams(Session &session, const BenchArguments &arguments,
+                       std::vector<Stream> &streams, std::string *error) {
+  const Stream first = streams.front();
+  while (streams.size() < static_cast<size_t>(arguments.sequences)) {
+    const int32_t sequence =
+        session.fork(first.sequence, static_cast<uint32_t>(arguments.depth));
+    streams.push_back({sequence, first.sampler, 0});
+    if (!session.append(
+            sequence,
+            makeTokens(session.getModel(), arguments.prompt, streams.size()),
+            Session::Want::Last, error))
+      return false;
+    streams.back().next = streams.back().sampler.sample(
+        {session.logits(), session.getModel().vocab_size});
+  }
+  return true;
+}
+
+/// Decodes together, a token of each sequence in every step.
+static void decodeTogether(Session &session, std::vector<Stream> &streams,
                            const BenchArguments &arguments,
-                           uint64_t *computed) {
-  const uint32_t vocabulary = session.getModel().vocab_size;
-  const auto count = static_cast<size_t>(arguments.sequences);
-  const auto start = static_cast<int32_t>(session.length(source));
-  std::vector<Sampler> samplers(count, sampler);
-  std::vector<int32_t> sequences{source}, positions(count, start), rows(count),
-      ids(count);
-  for (size_t s = 0; s < count; ++s)
-    ids[s] = samplers[s].sample({session.logits(), vocabulary});
-  while (sequences.size() < count)
-    sequences.push_back(session.fork(source, static_cast<uint32_t>(start)));
+                           Computed *computed) {
+  const auto count = static_cast<uint32_t>(streams.size());
+  std::vector<int32_t> ids(count), positions(count), sequences(count),
+      rows(count);
   std::iota(rows.begin(), rows.end(), 0);
-  for (int64_t i = 0; i < arguments.generate; ++i) {
-    for (size_t s = 0; s < count; ++s)
-      session.kv().prepareWrite(sequences[s],
-                                static_cast<uint32_t>(positions[s]),
-                                static_cast<uint32_t>(positions[s]) + 1);
-    session.step({static_cast<uint32_t>(count), static_cast<uint32_t>(count),
-                  ids.data(), positions.data(), sequences.data(), rows.data(),
-                  logitsNeeded(arguments.sampler), 0});
-    for (size_t s = 0; s < count; ++s) {
-      std::span<const float> logits(session.logits(static_cast<uint32_t>(s)),
-                                    vocabulary);
-      countComputed(logits, computed);
-      samplers[s].accept(ids[s]);
-      ids[s] = samplers[s].sample(logits);
-      ++positions[s];
+  auto position =
+      static_cast<uint32_t>(session.length(streams.front().sequence));
+  for (int64_t i = 0; i < arguments.generate; ++i, ++position) {
+    for (uint32_t s = 0; s < count; ++s) {
+      sequences[s] = streams[s].sequence;
+      ids[s] = streams[s].next;
+      positions[s] = static_cast<int32_t>(position);
+      session.kv().prepareWrite(sequences[s], position, position + 1);
+    }
+    session.step({count, count, ids.data(), positions.data(), sequences.data(),
+                  rows.data(), logitsNeeded(arguments.sampler), 0});
+    if (computed)
+      computed->count(session, count);
+    for (uint32_t s = 0; s < count; ++s) {
+      streams[s].sampler.accept(ids[s]);
+      streams[s].next = streams[s].sampler.sample(
+          {session.logits(s), session.getModel().vocab_size});
     }
   }
-  for (size_t s = 1; s < count; ++s)
-    session.release(sequences[s]);
-  return true;
 }
 
 static bool measure(const bitnet_model &model, const BenchArguments &arguments,
@@ -211,7 +246,7 @@ static bool measure(const bitnet_model &model, const BenchArguments &arguments,
   const uint32_t needed = logitsNeeded(arguments.sampler);
   session->setTopK(needed);
   result.screened = needed && needed <= model.screen_max_k;
-  uint64_t logitsComputed = 0;
+  Computed computed;
   const int32_t sequence = session->createSequence();
   if (!session->append(sequence, before, Session::Want::Nothing, error))
     return false;
@@ -222,31 +257,40 @@ static bool measure(const bitnet_model &model, const BenchArguments &arguments,
     Sampler sampler(arguments.sampler);
     for (int32_t id : prompt)
       sampler.accept(id);
-    uint64_t *const computed = round == 0 ? &logitsComputed : nullptr;
+    Computed *const counter = round == 0 ? &computed : nullptr;
     const double start = now();
     if (!session->append(sequence, prompt, Session::Want::Last, error))
       return false;
-    sampler.sample({session->logits(), model.vocab_size});
+    std::vector<Stream> streams = {
+        {sequence, sampler,
+         sampler.sample({session->logits(), model.vocab_size})}};
     const double first = now();
+    if (!addStreams(*session, arguments, streams, error))
+      return false;
     const uint64_t barriers = session->barriers();
-    if (arguments.sequences > 1
-            ? !decodeTogether(*session, sequence, sampler, arguments, computed)
-            : !decodeOne(*session, sequence, sampler, prompt, arguments, result,
-                         computed, error))
+    const double begin = now();
+    if (arguments.sequences > 1)
+      decodeTogether(*session, streams, arguments, counter);
+    else if (!decodeOne(*session, sequence, sampler, prompt, arguments, result,
+                        counter, error))
       return false;
     const double end = now();
+    for (const Stream &stream : streams)
+      if (stream.sequence != sequence)
+        session->release(stream.sequence);
     if (arguments.generate)
       result.barriers = static_cast<double>(session->barriers() - barriers) /
                         static_cast<double>(arguments.generate);
     const double bandwidth = session->readWeights();
     if (round == 0) {
-      result.logitsPerStep =
-          static_cast<double>(logitsComputed) /
+      const auto steps =
           static_cast<double>(std::max<int64_t>(arguments.generate, 1));
+      result.logitsPerStep = static_cast<double>(computed.logits) / steps;
       result.bytesPerStep =
           result.screened
               ? static_cast<double>(model.screened_bytes_per_token) +
-                    result.logitsPerStep * model.screened_row_bytes
+                    static_cast<double>(computed.rows) / steps *
+                        model.screened_row_bytes
               : static_cast<double>(model.weight_bytes_per_token);
       continue;
     }
@@ -255,7 +299,7 @@ static bool measure(const bitnet_model &model, const BenchArguments &arguments,
     if (!arguments.generate)
       continue;
     const double steps =
-        static_cast<double>(arguments.generate) / (end - first);
+        static_cast<double>(arguments.generate) / (end - begin);
     decode.push_back(steps * static_cast<double>(arguments.sequences));
     // Drafts make several tokens of one pass over the weights.
     if (bandwidth > 0 && !arguments.lookup) {
