@@ -154,8 +154,8 @@ std::string bitnetc::explainFusing(StringRef name, ArrayRef<const Cpu *> cpus,
                                    StringRef passes) {
   std::string targets;
   for (const Cpu *cpu : cpus)
-    targets += formatv("{0}{1} ({2}-bit vectors)", targets.empty() ? "" : ", ",
-                       cpu->name, cpu->vectorBits);
+    targets += formatv("{0}{1} ({2})", targets.empty() ? "" : ", ", cpu->name,
+                       cpu->width());
   return formatv("{0} for {1}\n\nFusing, in operations of the graph (each kind "
                  "of layer once)\n{2}",
                  name, targets, passes);

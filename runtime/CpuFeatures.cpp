@@ -154,7 +154,7 @@ std::string missingFeatures(const bitnet_model &model, uint64_t features) {
     names = "a feature unknown to this runtime";
   // The row of the CPU table that asks for nothing beyond the architecture.
   const char *baseline = model.arch == BITNET_ARCH_AARCH64   ? "arm64"
-                         : model.arch == BITNET_ARCH_RISCV64 ? "rv64gcv"
+                         : model.arch == BITNET_ARCH_RISCV64 ? "rv64gc"
                                                              : "generic";
   return "this program was compiled for " + targetNames(model) + " and needs " +
          (model.num_variants ? "at least " : "") + names +

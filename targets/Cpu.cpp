@@ -59,7 +59,9 @@ static constexpr StringLiteral kNeon[] = {"neon"};
 static constexpr StringLiteral kDotprod[] = {"neon", "dotprod"};
 static constexpr StringLiteral kI8MM[] = {"neon", "dotprod", "i8mm"};
 
-// Those that LLVM's bare ISA (integers) lacks of the usual rv64gc, and vectors.
+// Those that LLVM's bare ISA (integers) lacks of what all that run Linux have,
+// and vectors.
+static constexpr StringLiteral kRV64GC[] = {"m", "a", "f", "d", "c"};
 static constexpr StringLiteral kRVV[] = {"m", "a", "f", "d", "c", "v"};
 
 static constexpr StringLiteral kLinuxX86 = "x86_64-unknown-linux-gnu";
@@ -110,6 +112,9 @@ static constexpr Cpu kCpus[] = {
      32, 64 << 10, 1 << 20, 0, "usdot: Graviton 3"},
     {"neoverse-v2", "aarch64", kLinuxArm, "generic", "neoverse-v2", kI8MM, 128,
      32, 64 << 10, 2 << 20, 0, "usdot: Graviton 4, Grace"},
+    {"rv64gc", "riscv64", kLinuxRiscV, "generic-rv64", "generic-rv64", kRV64GC,
+     64, 32, 32 << 10, 512 << 10, 0,
+     "any 64-bit RISC-V processor; objects only"},
     {"rv64gcv", "riscv64", kLinuxRiscV, "generic-rv64", "generic-rv64", kRVV,
      128, 32, 32 << 10, 512 << 10, 0,
      "RISC-V with vectors of at least 128 bits; objects only"},
@@ -163,6 +168,11 @@ bool Cpu::hasFeature(StringRef feature) const {
 
 bool Cpu::hasFeatures(llvm::ArrayRef<StringLiteral> required) const {
   return llvm::all_of(required, [&](StringRef f) { return hasFeature(f); });
+}
+
+std::string Cpu::width() const {
+  return std::to_string(vectorBits) +
+         (vectorBits < 128 ? "-bit registers" : "-bit vectors");
 }
 
 std::string Cpu::featureString() const {

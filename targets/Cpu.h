@@ -25,7 +25,8 @@ struct Cpu {
   llvm::StringRef tuneCpu; ///< LLVM CPU name whose timings schedule the code.
   /// LLVM feature names, as in BITNET_CPU_FEATURES of the ABI header.
   llvm::ArrayRef<llvm::StringLiteral> features;
-  unsigned vectorBits;      ///< Widest vector that pays.
+  unsigned vectorBits;      ///< Widest vector that pays; below 128 there is
+                            ///< none, and lanes are computed one by one.
   unsigned vectorRegisters; ///< Of that width.
   unsigned l1Bytes;         ///< Data cache of one core.
   unsigned l2Bytes;         ///< Of one core.
@@ -37,6 +38,8 @@ struct Cpu {
   bool hasFeature(llvm::StringRef feature) const;
   /// Whether all of `required` are there.
   bool hasFeatures(llvm::ArrayRef<llvm::StringLiteral> required) const;
+  /// "256-bit vectors", for people.
+  std::string width() const;
   /// "+sse2,+avx", as LLVM takes them.
   std::string featureString() const;
 };

@@ -198,8 +198,8 @@ static void printChoices(llvm::raw_ostream &os, llvm::ArrayRef<Cpu> cpus) {
 void mlir::bitnet::printTargets(llvm::raw_ostream &os) {
   os << "Targets (--target=NAME; 'native' picks the one for this machine)\n\n";
   for (const Cpu &cpu : allCpus())
-    os << llvm::formatv("  {0,-16}{1,-8}{2,4}-bit vectors  {3}\n", cpu.name,
-                        cpu.arch, cpu.vectorBits, cpu.description);
+    os << llvm::formatv("  {0,-16}{1,-8}{2,16}  {3}\n", cpu.name, cpu.arch,
+                        cpu.width(), cpu.description);
   os << "\nAlso";
   StringRef separator = " ";
   for (const Cpu &cpu : allCpus()) {

@@ -47,6 +47,9 @@ TEST(CpuFeatures, OneSentenceNamesWhatIsMissing) {
   model.arch = BITNET_ARCH_AARCH64;
   EXPECT_NE(missingFeatures(model, masked).find("--target=arm64,"),
             std::string::npos);
+  model.arch = BITNET_ARCH_RISCV64;
+  EXPECT_NE(missingFeatures(model, masked).find("--target=rv64gc,"),
+            std::string::npos);
   model.required_features = 1ull << 63;
   EXPECT_NE(missingFeatures(model, 1), "");
 }
