@@ -1,12 +1,23 @@
 # Bundles for the other architectures of the CPU table, so that bitnetc makes
 # programs for them too. Clang compiles for all of them; what else is needed is
-# Debian's packages for cross compiling (scripts/lib.sh). Without them there is
-# no bundle, and bitnetc writes only objects for that architecture.
+# Debian's packages for cross compiling, or where Debian 12 has none a folder with
+# libraries of Debian 13 (scripts/lib.sh). Without them there is no bundle, and
+# bitnetc writes only objects for that architecture.
 #
 # Object libraries, because an archiver may not know another architecture's
 # objects well enough to index them.
-set(BITNET_CROSS_ARCHITECTURES aarch64)
+set(BITNET_CROSS_ARCHITECTURES aarch64 riscv64)
 list(REMOVE_ITEM BITNET_CROSS_ARCHITECTURES ${CMAKE_SYSTEM_PROCESSOR})
+
+# A folder for each architecture whose libraries are not installed.
+set(BITNETC_SYSROOTS ${PROJECT_SOURCE_DIR}/build-sysroot CACHE PATH
+    "Sysroots of other architectures, by their names")
+# Headers that are the same everywhere and that no sysroot has.
+set(portable_headers ${CMAKE_CURRENT_BINARY_DIR}/portable-headers)
+file(MAKE_DIRECTORY ${portable_headers})
+find_path(NLOHMANN_INCLUDE nlohmann/json.hpp REQUIRED)
+file(CREATE_LINK ${BOOST_INCLUDE}/boost ${portable_headers}/boost SYMBOLIC)
+file(CREATE_LINK ${NLOHMANN_INCLUDE}/nlohmann ${portable_headers}/nlohmann SYMBOLIC)
 
 foreach(arch IN LISTS BITNET_CROSS_ARCHITECTURES)
   set(what "No runtime for ${arch}, for which bitnetc then only writes objects")
@@ -20,17 +31,27 @@ foreach(arch IN LISTS BITNET_CROSS_ARCHITECTURES)
     continue()
   endif()
   set(triple ${arch}-linux-gnu)
-  set(flag --target=${triple})
-  bitnet_find_link_inputs(${arch} ${flag})
+  set(flags --target=${triple})
+  # GNU ld, but Debian 12's knows no relocations of ULEB128 numbers, which are in
+  # Debian 13's libraries. LLD does, and a break in .eh_frame would be an error of
+  # every link with the bundle. Unlike GNU ld it keeps local symbols unless told.
+  find_program(GNU_LD_${arch} NAMES ${triple}-ld.bfd ${triple}-ld)
+  set(linker ${GNU_LD_${arch}})
+  if(EXISTS ${BITNETC_SYSROOTS}/${arch})
+    list(APPEND flags --sysroot=${BITNETC_SYSROOTS}/${arch}
+         -isystem${portable_headers})
+    find_program(LLD_FOR_BUNDLES NAMES ld.lld-22 ld.lld)
+    set(linker ${LLD_FOR_BUNDLES} --discard-locals)
+  endif()
+  bitnet_find_link_inputs(${arch} ${flags})
   execute_process(
-    COMMAND ${CMAKE_CXX_COMPILER} ${flag} -print-file-name=libpcre2-8.a
+    COMMAND ${CMAKE_CXX_COMPILER} ${flags} -print-file-name=libpcre2-8.a
     OUTPUT_VARIABLE pcre2 OUTPUT_STRIP_TRAILING_WHITESPACE)
   if(NOT IS_ABSOLUTE "${pcre2}")
     list(APPEND ${arch}_missing libpcre2-8.a)
   endif()
-  find_program(GNU_LD_${arch} NAMES ${triple}-ld.bfd ${triple}-ld)
-  if(NOT GNU_LD_${arch})
-    list(APPEND ${arch}_missing ${triple}-ld)
+  if(NOT linker OR linker MATCHES NOTFOUND)
+    list(APPEND ${arch}_missing "a linker")
   endif()
   if(${arch}_missing)
     list(JOIN ${arch}_missing ", " missing)
@@ -39,11 +60,15 @@ foreach(arch IN LISTS BITNET_CROSS_ARCHITECTURES)
   endif()
 
   # Without OpenSSL the server has no TLS there, and says so when it is asked.
+  # Some builds of it compress certificates, by libraries that follow it.
   set(tls "")
-  foreach(name libssl.a libcrypto.a)
-    execute_process(COMMAND ${CMAKE_CXX_COMPILER} ${flag} -print-file-name=${name}
+  set(compression "")
+  foreach(name libssl.a libcrypto.a libz.a libzstd.a)
+    execute_process(COMMAND ${CMAKE_CXX_COMPILER} ${flags} -print-file-name=${name}
                     OUTPUT_VARIABLE path OUTPUT_STRIP_TRAILING_WHITESPACE)
-    if(IS_ABSOLUTE "${path}")
+    if(IS_ABSOLUTE "${path}" AND name MATCHES "libz")
+      list(APPEND compression ${path})
+    elseif(IS_ABSOLUTE "${path}")
       list(APPEND tls ${path})
     endif()
   endforeach()
@@ -51,7 +76,7 @@ foreach(arch IN LISTS BITNET_CROSS_ARCHITECTURES)
 
   set(target bitnet_runtime_${arch})
   add_library(${target} OBJECT EXCLUDE_FROM_ALL Main.cpp ${BITNET_RUNTIME_SOURCES})
-  bitnet_runtime_options(${target} ${flag})
+  bitnet_runtime_options(${target} ${flags})
   target_compile_definitions(${target} PRIVATE PCRE2_STATIC)
   if(tls_count EQUAL 2)
     target_compile_definitions(${target} PRIVATE BITNET_HAS_TLS)
@@ -59,7 +84,7 @@ foreach(arch IN LISTS BITNET_CROSS_ARCHITECTURES)
     message(STATUS "Programs for ${arch} serve without TLS: no OpenSSL for it")
     set(tls "")
   endif()
-  bitnet_add_bundle(${arch} ${GNU_LD_${arch}} ${arch}
+  bitnet_add_bundle(${arch} "${linker}" ${arch}
     "${target};$<TARGET_OBJECTS:${target}>"
-    $<TARGET_OBJECTS:${target}> ${pcre2} ${tls})
+    $<TARGET_OBJECTS:${target}> ${pcre2} ${tls} ${compression})
 endforeach()

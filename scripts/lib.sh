@@ -18,6 +18,9 @@ test_packages="libgtest-dev libbenchmark-dev libeigen3-dev python3 python3-jinja
 cross_packages="binutils-aarch64-linux-gnu libstdc++-12-dev-arm64-cross
   libpcre2-dev:arm64 libssl-dev:arm64
   gcc-riscv64-linux-gnu libc6-dev-riscv64-cross"
+# The same for RISC-V, which Debian has since 13.
+riscv64_packages="libc6-dev linux-libc-dev libgcc-14-dev libstdc++-14-dev
+  libpcre2-dev libssl-dev zlib1g-dev libzstd-dev"
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 
@@ -43,8 +46,42 @@ install() {
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# cross: cross_packages, on x86-64. Without them the compiler makes only objects
-# for other architectures, and tests of such programs are skipped.
+# sysroot ARCH PACKAGE...: Debian 13's packages for ARCH, unpacked into
+# build-sysroot/ARCH, once. Nothing is installed and the machine's sources stay as
+# they are: apt works in a folder of its own. It takes what is signed with the
+# archive's keys, which Debian 12 has too, and nothing else.
+sysroot() (
+  arch=$1 to=$repo/build-sysroot/$1
+  shift
+  [ "$(cat "$to/packages" 2>/dev/null)" = "$*" ] && return
+  say "unpacking Debian 13's libraries for $arch"
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  mkdir -p "$work"/{preferences.d,state/lists/partial,cache/archives/partial,debs}
+  touch "$work/status"
+  keys=/usr/share/keyrings/debian-archive-keyring.gpg
+  echo "deb [arch=$arch signed-by=$keys]" \
+    "http://deb.debian.org/debian trixie main" >"$work/sources.list"
+  # The user that apt downloads as, if it is root, sees the folder too.
+  chmod 755 "$work"
+  [ "$(id -u)" -ne 0 ] || chown _apt "$work/debs"
+  apt=(apt-get -qq -o Dir::Etc="$work" -o Dir::State="$work/state"
+    -o Dir::State::status="$work/status" -o Dir::Cache="$work/cache"
+    -o APT::Architecture="$arch" -o APT::Architectures::="$arch"
+    -o Acquire::Languages=none -o APT::Update::Error-Mode=any
+    -o Acquire::Retries=1)
+  rm -rf "$to.new"
+  mkdir -p "$to.new"
+  # Spelled out, for `set -e` is off where the caller looks at the result.
+  "${apt[@]}" update && (cd "$work/debs" && "${apt[@]}" download "$@") || return
+  for package in "$work"/debs/*.deb; do
+    dpkg-deb -x "$package" "$to.new" || return
+  done
+  echo "$*" >"$to.new/packages" && rm -rf "$to" && mv "$to.new" "$to"
+)
+
+# cross: cross_packages, on x86-64, and a sysroot. Without them the compiler makes
+# only objects for other architectures, and tests of such programs are skipped.
 cross() {
   [ "$(dpkg --print-architecture)" = amd64 ] || return 0
   local sudo=
@@ -53,6 +90,8 @@ cross() {
     $sudo dpkg --add-architecture arm64
   install $cross_packages) ||
     say "no packages for cross compiling: programs for Arm are not tested"
+  sysroot riscv64 $riscv64_packages ||
+    say "no libraries for riscv64: programs for RISC-V are not tested"
 }
 
 # npm_packages FROM TO: those of FROM/package-lock.json into TO/node_modules.

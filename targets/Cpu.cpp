@@ -113,11 +113,10 @@ static constexpr Cpu kCpus[] = {
     {"neoverse-v2", "aarch64", kLinuxArm, "generic", "neoverse-v2", kI8MM, 128,
      32, 64 << 10, 2 << 20, 0, "usdot: Graviton 4, Grace"},
     {"rv64gc", "riscv64", kLinuxRiscV, "generic-rv64", "generic-rv64", kRV64GC,
-     64, 32, 32 << 10, 512 << 10, 0,
-     "any 64-bit RISC-V processor; objects only"},
+     64, 32, 32 << 10, 512 << 10, 0, "any 64-bit RISC-V processor"},
     {"rv64gcv", "riscv64", kLinuxRiscV, "generic-rv64", "generic-rv64", kRVV,
      128, 32, 32 << 10, 512 << 10, 0,
-     "RISC-V with vectors of at least 128 bits; objects only"},
+     "RISC-V with vectors of at least 128 bits"},
 };
 
 /// Processors by LLVM's names that run the code of a row, and levels.

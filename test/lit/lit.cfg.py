@@ -27,6 +27,7 @@ config.substitutions += [
     ("%bench", os.path.join(config.source_dir, "test", "bench")),
     ("%serve", os.path.join(config.source_dir, "test", "serve")),
     ("%e2e", os.path.join(config.source_dir, "test", "e2e")),
+    ("%bundles", os.path.join(config.bitnetc_tools_dir, "..", "lib", "bitnetc")),
     ("%abi", os.path.join(config.source_dir, "runtime", "abi")),
     ("%shared", config.shared_data),
     ("%python", config.python),
@@ -35,12 +36,13 @@ config.substitutions += [
 
 machine = platform.machine()
 config.available_features.add({"arm64": "aarch64"}.get(machine, machine))
-# Programs for 64-bit Arm: an emulator of its processors, and the runtime that
-# they are linked with, which is built where there is what it is built from.
-if shutil.which("qemu-aarch64-static") and os.path.exists(
-        os.path.join(config.bitnetc_tools_dir, "..", "lib", "bitnetc",
-                     "aarch64", "runtime.o")):
-    config.available_features.add("run-arm64")
+# Programs for 64-bit Arm and RISC-V: an emulator of its processors, and the runtime
+# that they are linked with, which is built where there is what it is built from.
+for arch, feature in (("aarch64", "run-arm64"), ("riscv64", "run-riscv64")):
+    if shutil.which(f"qemu-{arch}-static") and os.path.exists(
+            os.path.join(config.bitnetc_tools_dir, "..", "lib", "bitnetc", arch,
+                         "runtime.o")):
+        config.available_features.add(feature)
 if machine == "x86_64" and shutil.which("qemu-x86_64-static"):
     config.available_features.add("emulate-x86_64")
 
@@ -50,7 +52,7 @@ if shutil.which("qemu-riscv64-static") and shutil.which(config.c_compiler):
         [config.c_compiler, "--target=riscv64-linux-gnu",
          "-print-file-name=libc.a"], capture_output=True, text=True)
     if os.path.isabs(found.stdout.strip()):
-        config.available_features.add("run-riscv64")
+        config.available_features.add("c-riscv64")
 
 if config.sanitized:
     config.available_features.add("sanitized")

@@ -12,13 +12,15 @@ import time
 
 
 class Server:
-    """`PROGRAM serve OPTIONS` on a free port, ended by close()."""
+    """`PROGRAM serve OPTIONS` on a free port, ended by close(). A list is a
+    program with what comes before it, as an emulator."""
 
     def __init__(self, program, *options, env=None, port="0"):
         environment = {k: v for k, v in os.environ.items()
                        if not k.startswith("BITNET_")}
         environment.update(env or {})
-        command = [program, "serve", "--threads", "1", *options]
+        program = [program] if isinstance(program, str) else program
+        command = [*program, "serve", "--threads", "1", *options]
         if port is not None:
             command += ["--port", port]
         self.process = subprocess.Popen(command, env=environment, text=True,
@@ -88,6 +90,17 @@ class Server:
             if line.startswith(name + " ") or line.startswith(name + "{"):
                 return float(line.rsplit(" ", 1)[1])
         raise AssertionError("no metric " + name)
+
+
+def certificate(folder):
+    """Files of a new certificate for 127.0.0.1, signed by itself, and its key."""
+    cert, key = folder + "/cert.pem", folder + "/key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out",
+                    cert], check=True, capture_output=True)
+    return cert, key
 
 
 def read_all(connection):

@@ -88,12 +88,7 @@ def unix_socket(program):
 
 def tls(program):
     with tempfile.TemporaryDirectory() as folder:
-        cert, key = folder + "/cert.pem", folder + "/key.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-                        "-subj", "/CN=localhost", "-addext",
-                        "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out",
-                        cert], check=True, capture_output=True)
+        cert, key = certificate(folder)
         with Server(program, "--tls-cert", cert, "--tls-key", key,
                     "--timeout", "1") as server:
             assert server.url.startswith("https://127.0.0.1:")
