@@ -169,9 +169,18 @@ void JsonAutomaton::stepLiteral(Frame f, int32_t below, uint8_t byte) {
     emit(f, below);
 }
 
-/// a: characters so far, as far as their number matters.
+/// a: characters so far, as far as their number matters; or the pattern's
+/// state.
 void JsonAutomaton::stepString(Frame f, int32_t below, uint8_t byte) {
   const JsonSchema::Node &node = schema->node(f.node);
+  if (node.pattern) {
+    if (byte == '"' && node.pattern->mayEnd(f.a))
+      return found.push_back(below);
+    f.a = node.pattern->next(f.a, byte);
+    if (f.a != JsonPattern::dead)
+      emit(f, below);
+    return;
+  }
   const auto count = static_cast<uint32_t>(f.a);
   if (f.phase == 0 && byte == '"') {
     if (count >= node.minLength)

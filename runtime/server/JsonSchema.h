@@ -10,6 +10,7 @@
 #ifndef BITNET_RUNTIME_SERVER_JSONSCHEMA_H
 #define BITNET_RUNTIME_SERVER_JSONSCHEMA_H
 
+#include "runtime/server/JsonPattern.h"
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -47,6 +48,7 @@ public:
 
     bool string = false;
     uint32_t minLength = 0, maxLength = unlimited; ///< In characters.
+    std::shared_ptr<const JsonPattern> pattern;    ///< Then without those.
 
     bool number = false, integer = false; ///< `integer`: only those.
     double minimum = -HUGE_VAL, maximum = HUGE_VAL;

@@ -37,6 +37,8 @@ constexpr Keyword keywords[] = {
     {"$ref", 0},
     {"minLength", String},
     {"maxLength", String},
+    {"pattern", String},
+    {"format", String},
     {"minimum", Number},
     {"maximum", Number},
     {"exclusiveMinimum", Number},
@@ -318,6 +320,8 @@ bool JsonSchemaCompiler::fill(int32_t number, const Value &schema) {
       types |= Null;
     if (schema.find("enum") || schema.find("const")) {
       good = readLiterals(made, schema, types);
+    } else if (schema.find("format") && !(types & String)) {
+      return fail(path, "the keyword 'format' is only supported of texts");
     } else {
       allow(made, types);
       good = (!made.string || readString(made, schema)) &&

@@ -65,6 +65,7 @@ private:
                         const chat::Value &list, std::string_view keyword,
                         bool nullable);
   // Of one type (JsonSchemaTypes.cpp).
+  bool readPattern(Node &made, const chat::Value &schema);
   bool readString(Node &made, const chat::Value &schema);
   bool readNumber(Node &made, const chat::Value &schema);
   bool readObject(Node &made, const chat::Value &schema);
@@ -86,6 +87,7 @@ private:
   std::deque<Job> jobs; ///< Nodes to fill; no recursion over what anybody sent.
   std::unordered_map<const chat::Object *, int32_t> nodeOf;
   std::vector<int32_t> exclusive; ///< Nodes of oneOf.
+  unsigned patterns = 0;          ///< Each may take milliseconds.
   static constexpr unsigned kMostComparisons = 100'000;
   mutable unsigned comparisons = 0;
 };

@@ -22,8 +22,40 @@ bool JsonSchemaCompiler::readCount(const Value &schema, std::string_view name,
   return true;
 }
 
+/// 'pattern' or 'format', neither with the other nor with lengths: then both
+/// would have to be honoured.
+bool JsonSchemaCompiler::readPattern(Node &made, const Value &schema) {
+  const Value *pattern = schema.find("pattern"),
+              *format = schema.find("format");
+  if (!pattern && !format)
+    return true;
+  const std::string name = pattern ? "pattern" : "format";
+  for (const char *other : {"format", "minLength", "maxLength"})
+    if (name != other && schema.find(other))
+      return fail(made.path, "the keyword '" + std::string(other) +
+                                 "' beside '" + name + "' is not supported");
+  const Value &given = pattern ? *pattern : *format;
+  if (!given.is(Value::String))
+    return fail(made.path, "'" + name + "' is not a text");
+  constexpr unsigned kMostPatterns = 50;
+  if (++patterns > kMostPatterns)
+    return fail(made.path, "more than " + std::to_string(kMostPatterns) +
+                               " patterns and formats");
+  const char *known = nullptr;
+  if (format && !(known = patternOfFormat(given.text())))
+    return fail(made.path, "the format '" + printable(given.text()) +
+                               "' is not supported");
+  std::string why;
+  made.pattern = JsonPattern::compile(
+      known ? std::string_view(known) : given.text(), &why);
+  return made.pattern ||
+         fail(made.path, "the pattern '" + printable(given.text()) +
+                             "' cannot be honoured: " + why);
+}
+
 bool JsonSchemaCompiler::readString(Node &made, const Value &schema) {
-  return readCount(schema, "minLength", made.path, made.minLength) &&
+  return readPattern(made, schema) &&
+         readCount(schema, "minLength", made.path, made.minLength) &&
          readCount(schema, "maxLength", made.path, made.maxLength) &&
          (made.minLength <= made.maxLength ||
           fail(made.path, "'minLength' is more than 'maxLength'"));
