@@ -113,12 +113,16 @@ const tests = {
   },
 
   async jsonSchema() {
-    const schema = {type: "object", additionalProperties: false, required: ["n"],
-                    properties: {n: {type: "integer", minimum: 0, maximum: 9}}};
+    const schema = {type: "object", additionalProperties: false, required: ["n", "id", "day"],
+                    properties: {n: {type: "integer", minimum: 0, maximum: 9},
+                                 id: {type: "string", pattern: "^[A-C]{2}-\\d$"},
+                                 day: {type: "string", format: "date"}}};
     const answer = await client.chat.completions.create({model, messages, temperature: 5, seed: 1,
       response_format: {type: "json_schema", json_schema: {name: "a", strict: true, schema}}});
     const value = JSON.parse(answer.choices[0].message.content);
     assert.ok(Number.isInteger(value.n) && value.n >= 0 && value.n <= 9);
+    assert.match(value.id, /^[A-C]{2}-\d$/);
+    assert.ok(!Number.isNaN(Date.parse(value.day)), value.day);
   },
 
   async errors() {
