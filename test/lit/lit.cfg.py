@@ -68,6 +68,8 @@ for python in (config.python, "/usr/bin/python3"):
         break
 if shutil.which("curl"):
     config.available_features.add("curl")
+if os.getuid() == 0:
+    config.available_features.add("root") # May change its root folder.
 if shutil.which(config.c_compiler):
     config.available_features.add("c-compiler")
 
