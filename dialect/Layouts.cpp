@@ -10,15 +10,17 @@ using namespace mlir::bitnet;
 
 // In the order of the enumeration.
 static constexpr LayoutInfo kLayouts[] = {
-    //                rows cols bytes groups spacing zero bits
-    {Layout::F32, 1, 1, 4, 1, 1, 0, 0},
-    {Layout::U8Row, 64, 64, 4096, 4, 1, 128, 0},
-    {Layout::Trit2R64, 64, 4, 64, 4, 1, 1, 2},
-    {Layout::Bit1R16, 16, 64, 128, 1, 1, 0, 0},
-    {Layout::Trit5R80, 80, 4, 64, 5, 1, 1, 0},
-    {Layout::Bit1R64, 64, 8, 64, 4, 2, 1, 1},
-    {Layout::U2R64, 64, 4, 64, 4, 1, 2, 2},
-    {Layout::Trit2R16, 16, 64, 256, 1, 1, 0, 0},
+    //                rows cols bytes groups spacing zero bits side
+    {Layout::F32, 1, 1, 4, 1, 1, 0, 0, 4},
+    {Layout::U8Row, 64, 64, 4096, 4, 1, 128, 0, 4},
+    {Layout::Trit2R64, 64, 4, 64, 4, 1, 1, 2, 4},
+    {Layout::Bit1R16, 16, 64, 128, 1, 1, 0, 0, 4},
+    {Layout::Trit5R80, 80, 4, 64, 5, 1, 1, 0, 4},
+    {Layout::Bit1R64, 64, 8, 64, 4, 2, 1, 1, 4},
+    {Layout::U2R64, 64, 4, 64, 4, 1, 2, 2, 4},
+    {Layout::Trit2R16, 16, 64, 256, 1, 1, 0, 0, 4},
+    {Layout::Trit2R32, 32, 16, 128, 2, 1, 1, 2, 8},
+    {Layout::Bit1R32, 32, 16, 64, 2, 2, 1, 1, 8},
 };
 
 const LayoutInfo &mlir::bitnet::getLayoutInfo(Layout layout) {
@@ -67,9 +69,10 @@ static Place placeOf(const LayoutInfo &info, int64_t k, int64_t row,
   int64_t r = row % info.rowBlock, c = col % info.colStep;
   if (info.countsBits())
     return {step + r * 8 + c / 8, static_cast<int>(c % 8)};
-  int64_t group = r / 16, lane = r % 16;
-  return {step + lane * 4 + c % 4,
-          static_cast<int>(c / 4 * info.partBits() + group * info.fieldBits)};
+  int64_t field = r / info.fieldRows(), lane = r % info.fieldRows();
+  int64_t part = c / info.wordCols;
+  return {step + info.partByte(part) + lane * info.wordCols + c % info.wordCols,
+          static_cast<int>(info.partShift(part) + field * info.fieldBits)};
 }
 
 //===----------------------------------------------------------------------===//
@@ -118,14 +121,14 @@ static void packU8Row(const BlockRows &block, int64_t k, uint8_t *out) {
                          0x8080808080808080u);
 }
 
-/// Adds the zero point to each of four codes, without carries between them; the
+/// Adds the zero point to each of the codes, without carries between them; the
 /// sums are not negative.
-template <uint32_t ZeroPoint> static uint32_t toFields(uint32_t codes) {
-  return ((codes & 0x7f7f7f7fu) + 0x01010101u * ZeroPoint) ^
-         (codes & 0x80808080u);
+template <unsigned ZeroPoint, typename Word> static Word toFields(Word codes) {
+  constexpr Word kOnes = static_cast<Word>(0x0101010101010101u);
+  return ((codes & kOnes * 0x7f) + kOnes * ZeroPoint) ^ (codes & kOnes * 0x80);
 }
 
-template <uint32_t ZeroPoint>
+template <unsigned ZeroPoint>
 static void packFieldsR64(const BlockRows &block, int64_t k, uint8_t *out) {
   for (int64_t lane = 0; lane < 16; ++lane) {
     uint8_t *at = out + lane * 4;
@@ -135,6 +138,21 @@ static void packFieldsR64(const BlockRows &block, int64_t k, uint8_t *out) {
         word |= toFields<ZeroPoint>(
                     loadCodes<uint32_t>(block.rows[16 * group + lane], k, col))
                 << (2 * group);
+      storeWord(at, word);
+    }
+  }
+}
+
+static void packTrit2R32(const BlockRows &block, int64_t k, uint8_t *out) {
+  const int64_t padded = llvm::alignTo(k, 16);
+  for (int64_t lane = 0; lane < 8; ++lane) {
+    uint8_t *at = out + lane * 8;
+    for (int64_t col = 0; col < padded; col += 8, at += 64) {
+      uint64_t word = 0;
+      for (int64_t field = 0; field < 4; ++field) {
+        const int8_t *row = col < k ? block.rows[8 * field + lane] : nullptr;
+        word |= toFields<1>(loadCodes<uint64_t>(row, k, col)) << (2 * field);
+      }
       storeWord(at, word);
     }
   }
@@ -156,6 +174,24 @@ static void packBit1R64(const BlockRows &block, int64_t k, uint8_t *out) {
                                                col)) >>
                   (7 - group);
       storeWord(at, static_cast<uint32_t>(fields | fields >> 28));
+    }
+  }
+}
+
+static void packBit1R32(const BlockRows &block, int64_t k, uint8_t *out) {
+  for (int64_t lane = 0; lane < 8; ++lane) {
+    uint8_t *at = out + lane * 8;
+    for (int64_t col = 0; col < k; col += 16, at += 64) {
+      uint64_t word = 0;
+      for (int64_t field = 0; field < 4; ++field)
+        for (int64_t half = 0; half < 2; ++half) {
+          int64_t first = col + 8 * half;
+          const int8_t *row =
+              first < k ? block.rows[8 * field + lane] : nullptr;
+          word |= positive(loadCodes<uint64_t>(row, k, first)) >>
+                  (7 - 4 * half - field);
+        }
+      storeWord(at, word);
     }
   }
 }
@@ -216,8 +252,8 @@ static void packTrit2R16(const BlockRows &block, int64_t k, uint8_t *out) {
 // In the order of the enumeration: writes one block of rows.
 using BlockPacker = void (*)(const BlockRows &, int64_t k, uint8_t *out);
 static constexpr BlockPacker kPackers[] = {
-    nullptr,      packU8Row,   packFieldsR64<1>, packBit1R16,
-    packTrit5R80, packBit1R64, packFieldsR64<2>, packTrit2R16};
+    nullptr,     packU8Row,        packFieldsR64<1>, packBit1R16,  packTrit5R80,
+    packBit1R64, packFieldsR64<2>, packTrit2R16,     packTrit2R32, packBit1R32};
 
 void mlir::bitnet::packCodes(Layout layout, ArrayRef<int8_t> codes, int64_t n,
                              int64_t k, MutableArrayRef<uint8_t> out) {

@@ -35,6 +35,18 @@
 //              bit 4h + g = 1 where code(16g + r, c + 4h) is +1, h in {0, 1}
 //
 //            Pad bits are 0.
+// trit2_r32  step = 32 rows x 16 columns, 128 bytes: 16 bytes are two rows of 8
+//            columns, as matrix products of bytes take them (mma_u8i8); byte
+//            [half h][lane r][column c], with k = 8h + c:
+//
+//              bits 7 6 | 5 4 | 3 2 | 1 0     field g = code(8g + r, k) + 1
+//               row 24+r 16+r   8+r   r
+//
+// bit1_r32   step = 32 rows x 16 columns, 64 bytes; byte [lane r][column c]:
+//
+//              bit 4h + g = 1 where code(8g + r, c + 8h) is +1, h in {0, 1}
+//
+//            Pad bits are 0.
 // bit1_r16   step = 16 rows x 64 columns, 128 bytes: word [lane r] holds
 //            columns 0..63 of row r, lowest bit first, 1 for +1. Pad bits are
 //            0.
@@ -62,15 +74,23 @@ struct LayoutInfo {
   int64_t groups;       ///< groups of 16 rows in a step
   int64_t spacing;      ///< code = stored field * spacing - zeroPoint
   int64_t zeroPoint;    ///< (not of bit1_r16, whose words are not fields)
-  int64_t fieldBits;    ///< between groups inside a byte; 0: no bits apart
+  int64_t fieldBits;    ///< between fields inside a byte; 0: no bits apart
+  int64_t wordCols;     ///< columns of a row that lie side by side
 
-  /// A byte holds `parts` columns, 4 apart: those of part h lie above the
-  /// fields of all groups of part h - 1.
-  int64_t parts() const { return colStep / 4; }
-  int64_t partBits() const { return groups * fieldBits; }
-  /// The largest value of a stored field, in place: of group g, unshifted.
+  /// Rows that have the same field of 64 bytes, and fields of a column's byte.
+  int64_t fieldRows() const { return 64 / wordCols; }
+  int64_t fields() const { return rowBlock / fieldRows(); }
+  /// A step is `parts` times wordCols columns. What does not lie in 64 bytes of
+  /// its own lies above all fields of the part before it.
+  int64_t parts() const { return colStep / wordCols; }
+  int64_t partBits() const { return fields() * fieldBits; }
+  int64_t partByte(int64_t part) const { return part * 64 % bytesPerStep; }
+  int64_t partShift(int64_t part) const {
+    return part * 64 / bytesPerStep * partBits();
+  }
+  /// The largest value of field g, in place.
   int64_t largest(int64_t g) const {
-    int64_t values = layout == Layout::Trit2R64
+    int64_t values = layout == Layout::Trit2R64 || layout == Layout::Trit2R32
                          ? 3
                          : 2 * zeroPoint / spacing + (spacing > 1);
     return (values - 1) << (g * fieldBits);

@@ -561,6 +561,22 @@ def BitNet_DotU8I8Op : BitNet_Op<"dot_u8i8", [
   }];
 }
 
+def BitNet_MmaU8I8Op : BitNet_Op<"mma_u8i8", [
+    Pure, AllTypesMatch<["acc", "result"]>]> {
+  let summary = "acc[2r+t] += sum_{j<8} u8(a[8r+j]) * i8(b[8t+j]), exact in i32";
+  let description = [{
+    The product of two matrices, 8 rows of weights and 2 tokens, of 8 columns
+    each.
+  }];
+  let arguments = (ins VectorOfLengthAndType<[16], [I32]>:$acc,
+                       VectorOfLengthAndType<[64], [I8]>:$a,
+                       VectorOfLengthAndType<[16], [I8]>:$b);
+  let results = (outs VectorOfLengthAndType<[16], [I32]>:$result);
+  let assemblyFormat = [{
+    $acc `,` $a `,` $b attr-dict `:` type($acc) `,` type($a) `,` type($b)
+  }];
+}
+
 def BitNet_UnpackTrit5Op : BitNet_Op<"unpack_trit5", [
     Pure, AllTypesMatch<["input", "high", "pair", "low3", "low2", "low1"]>]> {
   let summary = "five numbers that hold the five trits of each byte";

@@ -20,14 +20,19 @@ static constexpr StringLiteral kVBMI[] = {"avx512vbmi", "avx512vnni",
                                           "avx512bw"};
 static constexpr StringLiteral kPopcount[] = {"avx512vpopcntdq"};
 static constexpr StringLiteral kAVX2[] = {"avx2"};
+static constexpr StringLiteral kDotprod[] = {"dotprod"};
+static constexpr StringLiteral kI8MM[] = {"i8mm"};
 static constexpr llvm::ArrayRef<StringLiteral> kAny = {};
 
 // Tiles: a token needs groups * 16 sums of i32 (twice that for two planes), and
 // one step of the weight stays in registers with them. 32 registers of 512 bits
-// hold 4 tokens of 4 or 5 groups; 16 registers of 256 bits hold one, or 4
-// of one group, so that a pass over the block is made for each. Rows of
-// bytes are taken 4 at a time with several tokens, one at a time with one token
-// (lower/Matmul.cpp).
+// hold 4 tokens of 4 or 5 groups; 16 registers of 256 bits (and 32 of 128) hold
+// one, or 4 of one group, so that a pass over the block is made for each. Rows
+// of bytes are taken 4 at a time with several tokens, one at a time with one
+// token (lower/Matmul.cpp).
+//
+// Processors with dotprod read the layout of those with i8mm, which is as good
+// for one token, so that a program for both has it.
 //
 // Ternary and binary embeddings are heads too, whose input has two planes.
 //
@@ -41,6 +46,11 @@ static constexpr Kernel kKernels[] = {
      Layout::Trit2R64, true, 4, "2-bit fields masked in place, vpdpbusd"},
     {"trit2_avx2", WeightQuant::Ternary, InputQuant::Int8, kAVX2,
      Layout::Trit2R64, false, 4, "2-bit fields masked in place, vpmaddubsw"},
+    {"trit2_i8mm", WeightQuant::Ternary, InputQuant::Int8, kI8MM,
+     Layout::Trit2R32, false, 4,
+     "2-bit fields masked in place, usmmla; usdot for one token"},
+    {"trit2_dotprod", WeightQuant::Ternary, InputQuant::Int8, kDotprod,
+     Layout::Trit2R32, false, 1, "2-bit fields masked in place, sdot"},
     {"trit2_generic", WeightQuant::Ternary, InputQuant::Int8, kAny,
      Layout::Trit2R64, true, 1,
      "2-bit fields masked in place, 16-bit multiply-add"},
@@ -50,6 +60,11 @@ static constexpr Kernel kKernels[] = {
      Layout::Trit2R64, true, 1, "2-bit fields, 16-bit multiply-add per plane"},
     {"sign1_vnni", WeightQuant::Binary, InputQuant::Int8, kVNNI,
      Layout::Bit1R64, true, 4, "single bits masked in place, vpdpbusd"},
+    {"sign1_i8mm", WeightQuant::Binary, InputQuant::Int8, kI8MM,
+     Layout::Bit1R32, false, 4,
+     "single bits masked in place, usmmla; usdot for one token"},
+    {"sign1_dotprod", WeightQuant::Binary, InputQuant::Int8, kDotprod,
+     Layout::Bit1R32, false, 1, "single bits masked in place, sdot"},
     {"sign1_generic", WeightQuant::Binary, InputQuant::Int8, kAny,
      Layout::Bit1R64, true, 1,
      "single bits masked in place, 16-bit multiply-add"},

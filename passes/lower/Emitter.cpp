@@ -264,8 +264,8 @@ Value Emitter::scratch(Operation *op, ArrayRef<int64_t> shape, Type element) {
                 shape, element, get(Env::MaxTokens));
 }
 
-Value Emitter::codesAsWords(Value tensor) {
-  return seenAs(tensor, b.getI32Type());
+Value Emitter::codesAsWords(Value tensor, int64_t bytes) {
+  return seenAs(tensor, b.getIntegerType(8 * bytes));
 }
 
 Value Emitter::bitsAsHalves(Value tensor) {

@@ -160,8 +160,8 @@ public:
   Value buffer(Value tensor);
   /// The memory of `op` beside its results; the first dimension is tokens.
   Value scratch(Operation *op, ArrayRef<int64_t> shape, Type element);
-  /// Codes ?xPxKpad i8 seen as ?xPx(Kpad/4) i32.
-  Value codesAsWords(Value tensor);
+  /// Codes ?xPxKpad i8 seen as ?xPx(Kpad/bytes) words.
+  Value codesAsWords(Value tensor, int64_t bytes = 4);
   /// Packed bits ?xPxW i64 seen as ?xPx4W i16, each of 16 columns.
   Value bitsAsHalves(Value tensor);
   /// Byte offset of `weight`'s codes or scales in this instance of its record.

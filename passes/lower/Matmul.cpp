@@ -121,20 +121,27 @@ void MatmulLowering::tileOf(const Weight &w, Value out, Value block, Value t,
                             int64_t tile) {
   if (w.byRow)
     return rowTileOf(w, out, block, t, tile);
-  Dots sums = dots(w, block, t, tile);
   int64_t padded = llvm::alignTo(w.rows, kRowPad);
   int64_t lastBlock = (w.blocks - 1) * info.rowBlock;
-  for (int64_t g = 0; g < info.groups; ++g) {
-    Value column = e.addI(e.mulI(block, info.rowBlock), g * 16);
-    auto epilogue = [&] {
-      for (int64_t i = 0; i < tile; ++i)
-        finish(w, scaled(w, sums, block, t, i, g), out, {e.addI(t, i), column});
-    };
-    // The last block may reach beyond the padded row.
-    if (lastBlock + g * 16 < padded)
-      epilogue();
-    else
-      e.onlyIf(e.lessThan(column, e.index(padded)), epilogue);
+  // Each pass over pairs ends with its epilogue, so that its sums leave the
+  // registers; AVX2's gain nothing by that (targets/README.md).
+  int64_t most = info.wordCols == 8 ? groupsOfPass(tile) : info.groups;
+  for (int64_t first = 0; first < info.groups; first += most) {
+    Groups pass{first, std::min(most, info.groups - first)};
+    Dots sums = dots(w, block, t, tile, pass);
+    for (int64_t g : llvm::seq(first, first + pass.count)) {
+      Value column = e.addI(e.mulI(block, info.rowBlock), g * 16);
+      auto epilogue = [&] {
+        for (int64_t i = 0; i < tile; ++i)
+          finish(w, scaled(w, sums, block, t, i, g), out,
+                 {e.addI(t, i), column});
+      };
+      // The last block may reach beyond the padded row.
+      if (lastBlock + g * 16 < padded)
+        epilogue();
+      else
+        e.onlyIf(e.lessThan(column, e.index(padded)), epilogue);
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 //===- Matmul.h - The parts of a matmul's lowering -------------*- C++ -*-===//
 //
-// Private to Matmul.cpp (which blocks and tokens, epilogue) and MatmulDots.cpp
-// (the inner loops).
+// Private to Matmul.cpp (which blocks and tokens, epilogue), MatmulDots.cpp
+// (the inner loops) and MatmulPairs.cpp (those of pairs of tokens).
 //
 //===----------------------------------------------------------------------===//
 #ifndef BITNET_PASSES_LOWER_MATMUL_H
@@ -39,7 +39,8 @@ public:
     auto type = cast<RankedTensorType>(op.getInput().getType());
     bits = isPacked(type);
     planes = type.getDimSize(1);
-    input = bits ? e.buffer(op.getInput()) : e.codesAsWords(op.getInput());
+    input = bits ? e.buffer(op.getInput())
+                 : e.codesAsWords(op.getInput(), info.wordCols);
     if (op.getScale()) {
       inputGroups = groupsOf(op.getScale().getType());
       tokenScale = e.buffer(op.getScale());
@@ -97,11 +98,11 @@ private:
     std::optional<RowDots> byRow; ///< If it lies in rows of bytes.
   };
 
-  Dots dots(const Weight &w, Value block, Value t, int64_t tile);
   /// Groups of rows [first, first + count).
   struct Groups {
     int64_t first, count;
   };
+  Dots dots(const Weight &w, Value block, Value t, int64_t tile, Groups pass);
   /// Adds up steps [lo, hi), `steps` in number: [token][plane][group], and with
   /// `columnSums` after them [token][plane] sums of the columns themselves.
   SmallVector<Value> addSteps(const Weight &w, Value block, Value t,
@@ -124,11 +125,18 @@ private:
   /// point): the dots of each row group from the sums of a token and plane.
   SmallVector<Value> exactDots(ArrayRef<Value> sums, Value columnSum,
                                int64_t firstGroup = 0);
+  /// What the zero point adds to a sum, taken away.
+  Value withoutZero(Value sum, Value columnSum);
   /// f32(d), or f32(d_0) * 256 + f32(d_1): the dots of the planes as one float.
   Value joinPlanes(ArrayRef<Value> dots);
   /// Prefetches the cache lines of a step that comes prefetchBytes later.
   void prefetchAhead(const Weight &w, Value block, Value step);
   Dots codeDots(const Weight &w, Value block, Value t, int64_t tile);
+  Dots pairDots(const Weight &w, Value block, Value t, int64_t tile,
+                Groups pass);
+  /// The same as addSteps: [pair of tokens][field], of the rows of `groups`.
+  SmallVector<Value> addPairs(const Weight &w, Value block, Value t,
+                              int64_t tile, Groups groups);
   Dots groupedDots(const Weight &w, Value block, Value t, int64_t tile);
   Dots bitDots(const Weight &w, Value block, Value t, int64_t tile);
   Dots groupedBitDots(const Weight &w, Value block, Value t, int64_t tile);

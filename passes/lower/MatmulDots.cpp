@@ -13,10 +13,13 @@
 using namespace mlir;
 using namespace mlir::bitnet;
 
-Dots MatmulLowering::dots(const Weight &w, Value block, Value t, int64_t tile) {
+Dots MatmulLowering::dots(const Weight &w, Value block, Value t, int64_t tile,
+                          Groups pass) {
   if (bits)
     return w.scaleGroup ? groupedBitDots(w, block, t, tile)
                         : bitDots(w, block, t, tile);
+  if (info.wordCols == 8)
+    return pairDots(w, block, t, tile, pass);
   return w.scaleGroup ? groupedDots(w, block, t, tile)
                       : codeDots(w, block, t, tile);
 }
@@ -35,6 +38,8 @@ SmallVector<std::pair<Value, int64_t>> MatmulLowering::loadStep(const Weight &w,
                                                                 Value block,
                                                                 Value step,
                                                                 Groups groups) {
+  // Groups of 16 rows: one field, or two of 8 rows.
+  int64_t fields = 16 / info.fieldRows();
   auto i8x64 = VectorType::get(64, e.b.getI8Type());
   auto bytesAt = [&](int64_t offset) {
     return e.load(i8x64, w.codes, {block, step, e.index(offset)});
@@ -47,15 +52,18 @@ SmallVector<std::pair<Value, int64_t>> MatmulLowering::loadStep(const Weight &w,
       operands.push_back({form, largest});
     return operands;
   }
-  Value bytes = info.fieldBits ? bytesAt(0) : Value();
+  Value bytes;
   for (int64_t part = 0; part < info.parts(); ++part) {
-    if (part) { // Bits that cross into the next byte are masked away.
+    if (!info.partShift(part)) {
+      bytes = info.fieldBits ? bytesAt(info.partByte(part)) : Value();
+    } else { // Bits that cross into the next byte are masked away.
       Value words = vector::BitCastOp::create(e.b, e.loc, e.i32x16(), bytes);
       words = arith::ShRUIOp::create(
           e.b, e.loc, words, e.splatI32(static_cast<int32_t>(info.partBits())));
       bytes = vector::BitCastOp::create(e.b, e.loc, i8x64, words);
     }
-    for (int64_t g : llvm::seq(groups.first, groups.first + groups.count)) {
+    int64_t first = groups.first * fields;
+    for (int64_t g : llvm::seq(first, first + groups.count * fields)) {
       int64_t down = g * info.fieldBits - placeOf(g);
       int mask = ((1 << info.fieldBits) - 1) << (g * info.fieldBits);
       Value operand;
@@ -154,14 +162,16 @@ SmallVector<Value> MatmulLowering::exactDots(ArrayRef<Value> sums,
     for (auto [g, sum] : llvm::enumerate(sums))
       dots.push_back(shifted(sum, placeOf(firstGroup + g)));
   }
-  Value zero =
-      e.mul(columnSum, e.splatI32(static_cast<int32_t>(info.zeroPoint)));
-  for (Value &dot : dots) {
-    if (info.spacing > 1)
-      dot = e.mul(dot, e.splatI32(static_cast<int32_t>(info.spacing)));
-    dot = e.sub(dot, zero);
-  }
+  for (Value &dot : dots)
+    dot = withoutZero(dot, columnSum);
   return dots;
+}
+
+Value MatmulLowering::withoutZero(Value sum, Value columnSum) {
+  if (info.spacing > 1)
+    sum = e.mul(sum, e.splatI32(static_cast<int32_t>(info.spacing)));
+  return e.sub(
+      sum, e.mul(columnSum, e.splatI32(static_cast<int32_t>(info.zeroPoint))));
 }
 
 Value MatmulLowering::joinPlanes(ArrayRef<Value> dots) {

@@ -4,7 +4,8 @@
 // conversions of halves (fcvtl, fcvtn); those with dotprod sum four products of
 // bytes by one instruction (sdot). Both kinds of products are of signed bytes,
 // and codes are not; those with i8mm have products of both kinds of bytes
-// (usdot).
+// (usdot) and of
+// small matrices of them (usmmla).
 //
 //===----------------------------------------------------------------------===//
 
@@ -60,6 +61,24 @@ Value dotUsdot(Emit &e, Value acc, Value a, Value b, int64_t) {
   return e.call(e.i32(), "llvm.aarch64.neon.usdot.v4i32.v16i8", {acc, a, b});
 }
 
+/// Two rows of 8 columns by two tokens are one usmmla.
+struct MmaByUsmmla : OpRewritePattern<MmaU8I8Op> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(MmaU8I8Op op,
+                                PatternRewriter &rewriter) const override {
+    Emit e{rewriter, op.getLoc()};
+    Value result = op.getAcc();
+    for (int64_t q = 0; q < 4; ++q)
+      result = e.insert(e.call(e.i32(), "llvm.aarch64.neon.usmmla.v4i32.v16i8",
+                               {e.slice(op.getAcc(), q * 4, 4),
+                                e.slice(op.getA(), q * 16, 16), op.getB()}),
+                        result, q * 4);
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
 /// fcvtn overflows to infinity, so values are clamped first, by fminnm and
 /// fmaxnm.
 struct TruncateFcvtn : OpRewritePattern<TruncateF16Op> {
@@ -91,7 +110,7 @@ static constexpr MicroOpRow kRows[] = {
     {"neon", addNeonDots},
     {"neon", addMicroOps<TruncateFcvtn>},
     {"dotprod", addMicroOps<DotByQuarters<dotSdot>>},
-    {"i8mm", addMicroOps<DotByQuarters<dotUsdot>>},
+    {"i8mm", addMicroOps<DotByQuarters<dotUsdot>, MmaByUsmmla>},
 };
 
 /// sdot has nothing to share.

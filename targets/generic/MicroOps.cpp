@@ -92,6 +92,39 @@ struct DotU8I8 : OpRewritePattern<DotU8I8Op> {
   }
 };
 
+/// Dots of four columns each, of one token after the other:
+///
+///   %d = dot_u8i8 0, %a, columns of token t in every row   [row][half]
+///   %t = even lanes of %d + odd lanes of %d                [row]
+///   acc + [row][%0, %1]
+struct MmaU8I8 : OpRewritePattern<MmaU8I8Op> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(MmaU8I8Op op,
+                                PatternRewriter &rewriter) const override {
+    Emit e{rewriter, op.getLoc()};
+    auto shuffle = [&](Value x, Value y, int64_t count, auto at) -> Value {
+      SmallVector<int64_t> mask =
+          llvm::map_to_vector(llvm::seq<int64_t>(count), at);
+      return vector::ShuffleOp::create(rewriter, e.loc, x, y, mask);
+    };
+    Value sums[2];
+    for (int64_t t = 0; t < 2; ++t) {
+      Value columns = shuffle(op.getB(), op.getB(), 64,
+                              [&](int64_t i) { return 8 * t + i % 8; });
+      Value halves = DotU8I8Op::create(rewriter, e.loc, e.i32(), e.int32(0),
+                                       op.getA(), columns);
+      sums[t] = e.add(
+          shuffle(halves, halves, 8, [](int64_t r) { return 2 * r; }),
+          shuffle(halves, halves, 8, [](int64_t r) { return 2 * r + 1; }));
+    }
+    Value both = shuffle(sums[0], sums[1], 16,
+                         [](int64_t i) { return i / 2 + i % 2 * 8; });
+    rewriter.replaceOp(op, e.add(op.getAcc(), both));
+    return success();
+  }
+};
+
 /// By division in 16 bits: the quotients and remainders that the layout names.
 struct UnpackTrit5 : OpRewritePattern<UnpackTrit5Op> {
   using OpRewritePattern::OpRewritePattern;
@@ -193,6 +226,6 @@ struct TruncateF16 : OpRewritePattern<TruncateF16Op> {
 } // namespace
 
 void mlir::bitnet::populateGenericMicroOps(RewritePatternSet &patterns) {
-  patterns.add<DotU8I8, UnpackTrit5, ExtendF16, TruncateF16>(
+  patterns.add<DotU8I8, MmaU8I8, UnpackTrit5, ExtendF16, TruncateF16>(
       patterns.getContext(), kGenericBenefit);
 }

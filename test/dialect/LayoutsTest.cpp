@@ -34,7 +34,7 @@ std::vector<int8_t> codesFor(Layout layout, Shape shape) {
     code = layout == Layout::U8Row   ? static_cast<int8_t>(bits % 255) - 127
            : layout == Layout::U2R64 ? static_cast<int8_t>(bits % 4) - 2
            : layout == Layout::Trit2R64 || layout == Layout::Trit5R80 ||
-                   layout == Layout::Trit2R16
+                   layout == Layout::Trit2R16 || layout == Layout::Trit2R32
                ? static_cast<int8_t>(bits % 3) - 1
            : bits & 1 ? 1
                       : -1;
@@ -101,14 +101,12 @@ TEST_P(EveryLayout, FieldsAreSeparate) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Layouts, EveryLayout,
-                         ::testing::Values(Layout::U8Row, Layout::Trit2R64,
-                                           Layout::Bit1R16, Layout::Trit5R80,
-                                           Layout::Bit1R64, Layout::U2R64,
-                                           Layout::Trit2R16),
-                         [](const auto &info) {
-                           return stringifyEnum(info.param).str();
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Layouts, EveryLayout,
+    ::testing::Values(Layout::U8Row, Layout::Trit2R64, Layout::Bit1R16,
+                      Layout::Trit5R80, Layout::Bit1R64, Layout::U2R64,
+                      Layout::Trit2R16, Layout::Trit2R32, Layout::Bit1R32),
+    [](const auto &info) { return stringifyEnum(info.param).str(); });
 
 TEST(Layouts, Bytes) {
   EXPECT_EQ(codeBytes(Layout::F32, 1, 64), 256);
@@ -123,19 +121,28 @@ TEST(Layouts, Bytes) {
   EXPECT_EQ(codeBytes(Layout::Trit2R16, 17, 65), 4 * 256);
   EXPECT_EQ(codeBytes(Layout::Bit1R64, 64, 2560), 64 * 2560 / 8);
   EXPECT_EQ(codeBytes(Layout::Bit1R64, 65, 9), 4 * 64);
+  EXPECT_EQ(codeBytes(Layout::Trit2R32, 32, 2560), 32 * 2560 / 4);
+  EXPECT_EQ(codeBytes(Layout::Trit2R32, 33, 17), 4 * 128);
+  EXPECT_EQ(codeBytes(Layout::Bit1R32, 33, 17), 4 * 64);
   EXPECT_EQ(codeBytes(Layout::Trit5R80, 80, 4), 64);
   EXPECT_EQ(codeBytes(Layout::Trit5R80, 81, 5), 4 * 64);
   EXPECT_EQ(codeBytes(Layout::Trit5R80, 2560, 2560), 2560 * 2560 / 5);
 }
 
 TEST(Layouts, TableIsConsistent) {
-  for (Layout layout : {Layout::U8Row, Layout::Trit2R64, Layout::Bit1R16,
-                        Layout::Trit5R80, Layout::Bit1R64, Layout::U2R64}) {
+  for (Layout layout :
+       {Layout::U8Row, Layout::Trit2R64, Layout::Bit1R16, Layout::Trit5R80,
+        Layout::Bit1R64, Layout::U2R64, Layout::Trit2R32, Layout::Bit1R32}) {
     const LayoutInfo &info = getLayoutInfo(layout);
     EXPECT_EQ(info.layout, layout);
     EXPECT_EQ(info.groups * 16, info.rowBlock);
     EXPECT_EQ(info.bytesPerStep % 64, 0);
     EXPECT_EQ(kRowPad % info.colStep, 0);
+    if (info.fieldBits) {
+      int64_t last = info.parts() - 1;
+      EXPECT_EQ(info.partByte(last) + 64, info.bytesPerStep);
+      EXPECT_EQ(info.partShift(last) + info.partBits(), 8);
+    }
   }
   EXPECT_EQ(getLayoutInfo(Layout::U8Row).largest(0), 255);
   EXPECT_EQ(getLayoutInfo(Layout::Trit2R64).largest(3), 2 << 6);
@@ -185,6 +192,30 @@ TEST(Layouts, Bit1R64IsAsDrawn) {
   packCodes(Layout::Bit1R64, codes, 128, 16, bytes);
   for (size_t i = 0; i < bytes.size(); ++i)
     EXPECT_EQ(bytes[i], i == 3 * 64 + 3 * 4 + 2 ? 0b01000100 : 0) << i;
+}
+
+/// Row 32 + 21, column 16 + 13: block 1, step 1, half 1, lane 5, column 5, bits
+/// 4 and 5; row 32 + 13 has bits 2 and 3 of the same byte.
+TEST(Layouts, Trit2R32IsAsDrawn) {
+  std::vector<int8_t> codes(64 * 32, -1);
+  codes[(32 + 21) * 32 + 29] = 1;
+  codes[(32 + 13) * 32 + 29] = 0;
+  std::vector<uint8_t> bytes(codeBytes(Layout::Trit2R32, 64, 32));
+  packCodes(Layout::Trit2R32, codes, 64, 32, bytes);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    EXPECT_EQ(bytes[i], i == 3 * 128 + 64 + 5 * 8 + 5 ? 0b00100100 : 0) << i;
+}
+
+/// Row 32 + 21 of columns 16 + 5 and 16 + 13: block 1, step 1, lane 5, column
+/// 5, field 2 of the lower and of the upper four bits.
+TEST(Layouts, Bit1R32IsAsDrawn) {
+  std::vector<int8_t> codes(64 * 32, -1);
+  codes[(32 + 21) * 32 + 21] = 1;
+  codes[(32 + 21) * 32 + 29] = 1;
+  std::vector<uint8_t> bytes(codeBytes(Layout::Bit1R32, 64, 32));
+  packCodes(Layout::Bit1R32, codes, 64, 32, bytes);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    EXPECT_EQ(bytes[i], i == 3 * 64 + 5 * 8 + 5 ? 0b01000100 : 0) << i;
 }
 
 TEST(Layouts, U2R64IsAsDrawn) {

@@ -38,6 +38,11 @@ TEST(Kernels, FirstRowThatFitsWins) {
       {"generic", Binary, InputQuant::Int16, "sign1_i16_generic"},
       {"znver4", Ternary, InputQuant::Int16, "trit2_i16_vnni"},
       {"arm64", Ternary, InputQuant::Int8, "trit2_generic"},
+      {"cortex-a76", Ternary, InputQuant::Int8, "trit2_dotprod"},
+      {"apple-m1", Binary, InputQuant::Int8, "sign1_dotprod"},
+      {"neoverse-v1", Ternary, InputQuant::Int8, "trit2_i8mm"},
+      {"neoverse-v2", Binary, InputQuant::Int8, "sign1_i8mm"},
+      {"neoverse-v2", Ternary, InputQuant::Int16, "trit2_i16_generic"},
       {"cortex-a76", Binary, InputQuant::Sign, "bit1_generic"},
   };
   for (const Selection &s : selections) {
@@ -54,6 +59,10 @@ TEST(Kernels, ScaleGroupsTakeARowThatHasThem) {
                          /*scaleGroups=*/true)
                 ->name,
             "trit2_vnni");
+  EXPECT_EQ(selectKernel(*lookupCpu("neoverse-v1"), WeightQuant::Ternary,
+                         InputQuant::Int8, /*scaleGroups=*/true)
+                ->name,
+            "trit2_generic");
 }
 
 TEST(Kernels, APreferredLayoutComesFirst) {
@@ -80,6 +89,9 @@ TEST(Kernels, SeveralCpusShareALayout) {
   EXPECT_EQ(layout({"x86-64-v2", "znver4"}), Layout::Trit2R64);
   EXPECT_EQ(layout({"icelake-server", "znver4"}, Layout::Trit2R64),
             Layout::Trit2R64);
+  EXPECT_EQ(layout({"neoverse-v1"}), Layout::Trit2R32);
+  EXPECT_EQ(layout({"cortex-a76", "neoverse-v1"}), Layout::Trit2R32);
+  EXPECT_EQ(layout({"arm64", "neoverse-v1"}), Layout::Trit2R64);
 }
 
 // Each of two CPUs likes another layout; that which is second for one and first

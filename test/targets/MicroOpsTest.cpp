@@ -33,6 +33,14 @@ func.func @dot_bound(%acc: !llvm.ptr, %a: !llvm.ptr, %b: !llvm.ptr) {
   llvm.store %3, %acc {alignment = 1 : i64} : vector<16xi32>, !llvm.ptr
   return
 }
+func.func @mma(%acc: !llvm.ptr, %a: !llvm.ptr, %b: !llvm.ptr) {
+  %0 = llvm.load %acc {alignment = 1 : i64} : !llvm.ptr -> vector<16xi32>
+  %1 = llvm.load %a {alignment = 1 : i64} : !llvm.ptr -> vector<64xi8>
+  %2 = llvm.load %b {alignment = 1 : i64} : !llvm.ptr -> vector<16xi8>
+  %3 = bitnet.mma_u8i8 %0, %1, %2 : vector<16xi32>, vector<64xi8>, vector<16xi8>
+  llvm.store %3, %acc {alignment = 1 : i64} : vector<16xi32>, !llvm.ptr
+  return
+}
 func.func @unpack(%in: !llvm.ptr, %high: !llvm.ptr, %pair: !llvm.ptr,
                   %low3: !llvm.ptr, %low2: !llvm.ptr, %low1: !llvm.ptr) {
   %0 = llvm.load %in {alignment = 1 : i64} : !llvm.ptr -> vector<64xi8>
@@ -162,6 +170,28 @@ TEST_P(MicroOps, DotWrapsAround) {
   std::fill(b, b + 64, 1);
   dot(acc, a, b);
   EXPECT_EQ(acc[0], INT32_MIN + 3);
+}
+
+TEST_P(MicroOps, MatrixProductIsExact) {
+  auto *mma = jit->get<void(int32_t *, const uint8_t *, const int8_t *)>("mma");
+  std::mt19937 random(3);
+  for (int round = 0; round < 4000; ++round) {
+    int32_t acc[16], expected[16];
+    uint8_t a[64];
+    int8_t b[16];
+    for (uint8_t &code : a)
+      code = round % 2 ? random() : random() % 2 ? 255 : 0;
+    for (int8_t &code : b)
+      code = round % 2 ? random() : random() % 2 ? -128 : 127;
+    for (int i = 0; i < 16; ++i) {
+      acc[i] = static_cast<int32_t>(random()) / 4;
+      expected[i] = acc[i];
+      for (int j = 0; j < 8; ++j)
+        expected[i] += a[i / 2 * 8 + j] * b[i % 2 * 8 + j];
+    }
+    mma(acc, a, b);
+    ASSERT_EQ(std::memcmp(acc, expected, sizeof acc), 0) << "round " << round;
+  }
 }
 
 /// Every byte in every lane, so that neighbours cannot leak into each other.

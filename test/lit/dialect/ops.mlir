@@ -148,14 +148,16 @@ func.func @fused(%x: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x64xf32>, t
 }
 
 // CHECK-LABEL: func.func @micro
-func.func @micro(%acc: vector<16xi32>, %a: vector<64xi8>, %h: vector<16xi16>) -> (vector<16xi32>, vector<16xi16>) {
+func.func @micro(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<16xi8>, %h: vector<16xi16>) -> (vector<16xi32>, vector<16xi16>) {
   // CHECK: bitnet.dot_u8i8 %{{.*}}, %{{.*}}, %{{.*}} : vector<16xi32>, vector<64xi8>, vector<64xi8>
   %d = bitnet.dot_u8i8 %acc, %a, %a : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  // CHECK: bitnet.mma_u8i8 %{{.*}}, %{{.*}}, %{{.*}} : vector<16xi32>, vector<64xi8>, vector<16xi8>
+  %m = bitnet.mma_u8i8 %d, %a, %b : vector<16xi32>, vector<64xi8>, vector<16xi8>
   // CHECK: bitnet.unpack_trit5 %{{.*}} : vector<64xi8>
   %trits:5 = bitnet.unpack_trit5 %a : vector<64xi8>
   // CHECK: bitnet.extend_f16 %{{.*}} : vector<16xi16> -> vector<16xf32>
   %f = bitnet.extend_f16 %h : vector<16xi16> -> vector<16xf32>
   // CHECK: bitnet.truncate_f16 %{{.*}} : vector<16xf32> -> vector<16xi16>
   %t = bitnet.truncate_f16 %f : vector<16xf32> -> vector<16xi16>
-  return %d, %t : vector<16xi32>, vector<16xi16>
+  return %m, %t : vector<16xi32>, vector<16xi16>
 }

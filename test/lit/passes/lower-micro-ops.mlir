@@ -3,6 +3,7 @@
 // RUN: bitnet-opt %s --bitnet-lower-micro-ops=target=generic | FileCheck %s --check-prefix=GENERIC
 // RUN: bitnet-opt %s --bitnet-lower-micro-ops=target=arm64 | FileCheck %s --check-prefix=ARM64
 // RUN: bitnet-opt %s --bitnet-lower-micro-ops=target=cortex-a76 | FileCheck %s --check-prefix=A76
+// RUN: bitnet-opt %s --bitnet-lower-micro-ops=target=neoverse-v1 | FileCheck %s --check-prefix=V1
 
 // ZNVER4-LABEL: func.func @dot
 // ZNVER4: llvm.x86.avx512.vpdpbusd.512
@@ -61,6 +62,20 @@ func.func @even_codes(%acc: vector<16xi32>, %w: vector<64xi8>, %b: vector<64xi8>
   %mask = arith.constant dense<-64> : vector<64xi8>
   %a = arith.andi %w, %mask : vector<64xi8>
   %r = bitnet.dot_u8i8 %acc, %a, %b bound 128 : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  return %r : vector<16xi32>
+}
+
+// Rows by two tokens: one instruction for two rows where there is one, else dots of
+// one token after the other.
+// V1-LABEL: func.func @matrix
+// V1-COUNT-4: llvm.aarch64.neon.usmmla.v4i32.v16i8
+// V1-NOT: dot
+// V1: return
+// A76-LABEL: func.func @matrix
+// A76-COUNT-8: llvm.aarch64.neon.sdot.v4i32.v16i8"(%{{.*}}, %{{.*}}, %{{.*}})
+// A76: return
+func.func @matrix(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<16xi8>) -> vector<16xi32> {
+  %r = bitnet.mma_u8i8 %acc, %a, %b : vector<16xi32>, vector<64xi8>, vector<16xi8>
   return %r : vector<16xi32>
 }
 

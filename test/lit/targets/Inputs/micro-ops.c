@@ -1,7 +1,7 @@
 // Calls the functions of micro-ops.mlir and compares them with plain C: dots of
-// random and extreme bytes and chains of them, all halves and the floats
-// halfway between two of them with their neighbours. For machines that the unit
-// tests do not run on.
+// random and extreme bytes, chains of them and products of matrices, all halves
+// and the floats halfway between two of them with their neighbours. For
+// machines that the unit tests do not run on.
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 
 typedef void dot(int32_t *, const uint8_t *, const int8_t *);
 dot dot255, dot128, dot127, dot_even, dot_top;
+dot mma;
 dot chain_place, chain_top, chain_mixed;
 void extend(const uint16_t *, float *);
 void truncate(const float *, uint16_t *);
@@ -60,6 +61,29 @@ static void checkChain(dot *function, const char *name,
 static void checkDot(dot *function, const char *name, int bound, int mask) {
   struct Step step = {bound, mask};
   checkChain(function, name, &step, 1);
+}
+
+// 8 rows of weights by two tokens, of 8 columns.
+static void checkMma(void) {
+  static const int8_t extremes[] = {-128, 127, 0, -1, 1};
+  for (unsigned round = 0; round < 10000; ++round) {
+    uint8_t a[64];
+    int8_t b[16];
+    int32_t sums[16], expected[16];
+    for (int i = 0; i < 64; ++i)
+      a[i] = round % 3 ? rand() : rand() % 2 * 255;
+    for (int i = 0; i < 16; ++i)
+      b[i] = round % 2 ? extremes[rand() % 5] : rand();
+    for (int i = 0; i < 16; ++i) {
+      sums[i] = rand() - rand();
+      uint32_t sum = sums[i];
+      for (int j = 0; j < 8; ++j)
+        sum += (uint32_t)(a[i / 2 * 8 + j] * b[i % 2 * 8 + j]);
+      expected[i] = sum;
+    }
+    mma(sums, a, b);
+    expect(!memcmp(sums, expected, sizeof(sums)), "mma", round);
+  }
 }
 
 static double valueOf(uint16_t half) {
@@ -119,6 +143,7 @@ int main(void) {
   checkChain(chain_place, "chain in place", place, 4);
   checkChain(chain_top, "chain of the highest", top, 4);
   checkChain(chain_mixed, "chain of all kinds", mixed, 6);
+  checkMma();
   for (unsigned first = 0; first < 65536; first += 16)
     checkHalves(first);
   return failures != 0;

@@ -1,10 +1,19 @@
 // The micro-ops as functions, for micro-ops.c: dots of codes up to 255, 128 and 127,
-// and of fields masked in place, alone and in chains; and halves both ways.
+// and of fields masked in place, alone and in chains; a product of matrices; and halves
+// both ways.
 func.func @dot255(%acc: !llvm.ptr, %a: !llvm.ptr, %b: !llvm.ptr) {
   %0 = llvm.load %acc {alignment = 1 : i64} : !llvm.ptr -> vector<16xi32>
   %1 = llvm.load %a {alignment = 1 : i64} : !llvm.ptr -> vector<64xi8>
   %2 = llvm.load %b {alignment = 1 : i64} : !llvm.ptr -> vector<64xi8>
   %3 = bitnet.dot_u8i8 %0, %1, %2 : vector<16xi32>, vector<64xi8>, vector<64xi8>
+  llvm.store %3, %acc {alignment = 1 : i64} : vector<16xi32>, !llvm.ptr
+  return
+}
+func.func @mma(%acc: !llvm.ptr, %a: !llvm.ptr, %b: !llvm.ptr) {
+  %0 = llvm.load %acc {alignment = 1 : i64} : !llvm.ptr -> vector<16xi32>
+  %1 = llvm.load %a {alignment = 1 : i64} : !llvm.ptr -> vector<64xi8>
+  %2 = llvm.load %b {alignment = 1 : i64} : !llvm.ptr -> vector<16xi8>
+  %3 = bitnet.mma_u8i8 %0, %1, %2 : vector<16xi32>, vector<64xi8>, vector<16xi8>
   llvm.store %3, %acc {alignment = 1 : i64} : vector<16xi32>, !llvm.ptr
   return
 }
