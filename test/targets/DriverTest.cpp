@@ -72,7 +72,7 @@ TEST(DriverOptions, MistakesAreExplained) {
        "alderlake, skylake-avx512, cascadelake, icelake-server, znver4, "
        "znver5, "
        "sapphirerapids, arm64, cortex-a72, apple-m1, cortex-a76, neoverse-n1, "
-       "neoverse-v1, neoverse-v2, rv64gc, rv64gcv"},
+       "apple-m2, neoverse-v1, neoverse-v2, rv64gc, rv64gcv"},
       {{"m", "-o"}, "option '-o' needs a value: -o FILE"},
       {{"m", "--output="}, "the output's name is empty"},
       {{"m", "-v=1"}, "option '-v' takes no value"},

@@ -41,6 +41,7 @@ TEST(Kernels, FirstRowThatFitsWins) {
       {"cortex-a76", Ternary, InputQuant::Int8, "trit2_dotprod"},
       {"apple-m1", Binary, InputQuant::Int8, "sign1_dotprod"},
       {"neoverse-v1", Ternary, InputQuant::Int8, "trit2_i8mm"},
+      {"apple-m3", Ternary, InputQuant::Int8, "trit2_i8mm"},
       {"neoverse-v2", Binary, InputQuant::Int8, "sign1_i8mm"},
       {"neoverse-v2", Ternary, InputQuant::Int16, "trit2_i16_generic"},
       {"cortex-a76", Binary, InputQuant::Sign, "bit1_generic"},

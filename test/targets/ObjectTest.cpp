@@ -91,6 +91,7 @@ TEST(Object, DotIsTheInstructionOfTheRow) {
       {"cortex-a76", "sdot.*4s"},
       {"neoverse-n1", "sdot.*4s"},
       {"apple-m1", "sdot.*4s"},
+      {"apple-m2", "usdot.*4s"},
       {"neoverse-v1", "usdot.*4s"},
       {"neoverse-v2", "usdot.*4s"},
       {"rv64gc", "[ \t]mulw?[ \t]"},
