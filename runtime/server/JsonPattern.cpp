@@ -89,7 +89,7 @@ public:
   void beginSet() { ++round; }
 
 private:
-  static constexpr size_t kMost = 5000;
+  static constexpr size_t kMost = 60'000;
 
   int32_t add(const State &state) {
     all.push_back(state);

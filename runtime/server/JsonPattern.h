@@ -38,6 +38,7 @@ public:
   int32_t next(int32_t state, uint8_t byte) const {
     return steps[static_cast<size_t>(state)][byte];
   }
+  size_t states() const { return steps.size(); }
   /// The string may end here.
   bool mayEnd(int32_t state) const { return ends[static_cast<size_t>(state)]; }
 

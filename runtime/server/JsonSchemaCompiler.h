@@ -87,7 +87,8 @@ private:
   std::deque<Job> jobs; ///< Nodes to fill; no recursion over what anybody sent.
   std::unordered_map<const chat::Object *, int32_t> nodeOf;
   std::vector<int32_t> exclusive; ///< Nodes of oneOf.
-  unsigned patterns = 0;          ///< Each may take milliseconds.
+  unsigned patterns = 0;          ///< Each may take milliseconds,
+  size_t patternStates = 0;       ///< and each state half a KiB.
   static constexpr unsigned kMostComparisons = 100'000;
   mutable unsigned comparisons = 0;
 };

@@ -48,9 +48,13 @@ bool JsonSchemaCompiler::readPattern(Node &made, const Value &schema) {
   std::string why;
   made.pattern = JsonPattern::compile(
       known ? std::string_view(known) : given.text(), &why);
-  return made.pattern ||
-         fail(made.path, "the pattern '" + printable(given.text()) +
-                             "' cannot be honoured: " + why);
+  if (!made.pattern)
+    return fail(made.path, "the pattern '" + printable(given.text()) +
+                               "' cannot be honoured: " + why);
+  constexpr size_t kMostStates = 20'000;
+  patternStates += made.pattern->states();
+  return patternStates <= kMostStates ||
+         fail(made.path, "the patterns need too many states together");
 }
 
 bool JsonSchemaCompiler::readString(Node &made, const Value &schema) {

@@ -252,9 +252,13 @@ static void parseToolChoice(Fields &fields, const Value &choice,
 }
 
 static void parseTools(Fields &fields, ParsedRequest &out) {
+  constexpr size_t kMostTools = 128; // As OpenAI's.
   const Value *tools = fields.find("tools");
   if (tools && !tools->is(Value::List))
     fields.wrongType("tools", *tools, "an array");
+  else if (tools && tools->items().size() > kMostTools)
+    fields.fail("tools", "has more than " + std::to_string(kMostTools),
+                "invalid_value");
   else if (tools)
     for (size_t i = 0; i < tools->items().size(); ++i) {
       const Value &tool = tools->items()[i];

@@ -32,6 +32,10 @@ static void readBody(const HttpRequest &request) {
     }
     check(parsed.n >= 1 && parsed.n * parsed.prompts.size() <= 16);
     std::string why;
+    std::shared_ptr<const JsonSchema> schema;
+    if (parsed.forcesCall)
+      check(compileCall(ToolForm::Hermes, parsed.tools, parsed.function, schema,
+                        error) == error.message.empty());
     if (parsed.format == Format::JsonSchema)
       check(JsonSchema::compile(parsed.schema, &why) || !why.empty());
   }

@@ -61,6 +61,7 @@ TEST(JsonPattern, Examples) {
       {"^a{2,}$", "a", false},
       {"^[]$|x", "x", true},
       {"^\\$\\{\\}$", "${}", true},
+      {"^.{0,200}$", "é", true},
   };
   for (const Case &c : cases)
     EXPECT_EQ(matches(*compile(c.pattern), c.text), c.matches)
@@ -286,4 +287,10 @@ TEST(JsonPattern, OnlySoManyInASchema) {
   std::string error;
   EXPECT_FALSE(JsonSchema::compile(schema.dump(), &error));
   EXPECT_NE(error.find("more than 50 patterns"), std::string::npos) << error;
+  schema = {{"type", "object"}};
+  for (int i = 0; i < 12; ++i)
+    schema["properties"]["p" + std::to_string(i)] = {
+        {"pattern", "(a|b)*a(a|b){10}"}};
+  EXPECT_FALSE(JsonSchema::compile(schema.dump(), &error));
+  EXPECT_NE(error.find("too many states together"), std::string::npos) << error;
 }

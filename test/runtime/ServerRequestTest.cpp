@@ -211,6 +211,11 @@ TEST(ServerRequest, ToolsAreChecked) {
   EXPECT_EQ(
       parse(Api::Chat, messages + R"("tool_choice": "required"})").error.param,
       "tool_choice");
+  std::string many = tools;
+  for (int i = 0; i < 128; ++i)
+    many.insert(many.size() - 1, R"(, {"function": {"name": "g"}})");
+  EXPECT_EQ(parse(Api::Chat, messages + many + "}").error.message,
+            "'tools' has more than 128");
   EXPECT_EQ(parse(Api::Chat, messages + R"("tools": [{}]})").error.param,
             "tools[0]");
   EXPECT_EQ(parse(Api::Chat, messages + R"("top_logprobs": 1})").error.param,
