@@ -11,6 +11,7 @@
 #include "runtime/server/PatternTree.h"
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
 namespace bitnet::server {
@@ -98,8 +99,12 @@ private:
   int32_t split(int32_t a, int32_t b) {
     return add({State::Split, 0, 0, a, b});
   }
+  /// Ranges end alike, so that most ends are there already.
   int32_t bytes(uint8_t low, uint8_t high, int32_t next) {
-    return add({State::Bytes, low, high, next, 0});
+    auto [place, isNew] = known.try_emplace({low, high, next}, 0);
+    if (isNew)
+      place->second = add({State::Bytes, low, high, next, 0});
+    return place->second;
   }
 
   int32_t oneOf(const Ranges &ranges, int32_t next) {
@@ -171,6 +176,7 @@ private:
   }
 
   size_t built = 0;
+  std::map<std::tuple<uint8_t, uint8_t, int32_t>, int32_t> known;
   std::vector<uint32_t> seen;
   uint32_t round = 0;
 };

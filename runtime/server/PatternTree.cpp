@@ -287,8 +287,9 @@ private:
       }
       ranges.insert(ranges.end(), low.begin(), low.end());
     }
-    if (negated)
-      ranges = allBut(std::move(ranges));
+    ranges = allBut(std::move(ranges));
+    if (!negated)
+      ranges = allBut(std::move(ranges)); // As few as say the same.
     return true;
   }
 
