@@ -115,7 +115,8 @@ def BitNet_Layout : BitNet_Enum<"Layout", "how a weight lies in memory (Layouts.
   I32EnumAttrCase<"U2R64", 6, "u2_r64">,
   I32EnumAttrCase<"Trit2R16", 7, "trit2_r16">,
   I32EnumAttrCase<"Trit2R32", 8, "trit2_r32">,
-  I32EnumAttrCase<"Bit1R32", 9, "bit1_r32">
+  I32EnumAttrCase<"Bit1R32", 9, "bit1_r32">,
+  I32EnumAttrCase<"Trit3R64", 10, "trit3_r64">
 ]>;
 def BitNet_LayoutAttr : EnumAttr<BitNet_Dialect, BitNet_Layout, "layout">;
 

@@ -21,6 +21,7 @@ static constexpr LayoutInfo kLayouts[] = {
     {Layout::Trit2R16, 16, 64, 256, 1, 1, 0, 0, 4},
     {Layout::Trit2R32, 32, 16, 128, 2, 1, 1, 2, 8},
     {Layout::Bit1R32, 32, 16, 64, 2, 2, 1, 1, 8},
+    {Layout::Trit3R64, 64, 24, 320, 4, 1, 0, 0, 4},
 };
 
 const LayoutInfo &mlir::bitnet::getLayoutInfo(Layout layout) {
@@ -249,11 +250,43 @@ static void packTrit2R16(const BlockRows &block, int64_t k, uint8_t *out) {
   packWords(block, k, 256, negativeBits, out + 128);
 }
 
+static void packTrit3R64(const BlockRows &block, int64_t k, uint8_t *out) {
+  for (int64_t col = 0; col < k; col += 24, out += 320)
+    for (int64_t row = 0; row < 64; ++row) {
+      int8_t codes[24] = {};
+      if (block.rows[row])
+        std::memcpy(codes, block.rows[row] + col,
+                    std::min<int64_t>(24, k - col));
+      uint8_t index[8], signs = 0;
+      for (int64_t i = 0; i < 8; ++i) {
+        const int8_t *c = codes + 3 * i;
+        int number = c[0] + 3 * c[1] + 9 * c[2];
+        index[i] = static_cast<uint8_t>(number < 0 ? -number : number);
+        signs |= (number < 0) << (7 - i);
+      }
+      uint8_t *at = out + row % 16 * 4 + row / 16;
+      for (int64_t i = 0; i < 4; ++i)
+        at[64 * i] = static_cast<uint8_t>(index[2 * i] | index[2 * i + 1] << 4);
+      at[256] = signs;
+    }
+}
+
+static int8_t unpackTrit3(const uint8_t *step, int64_t row, int64_t col) {
+  const uint8_t *at = step + row % 16 * 4 + row / 16;
+  int64_t three = col / 3;
+  int number = at[three / 2 * 64] >> (three % 2 * 4) & 15;
+  if (at[256] >> (7 - three) & 1)
+    number = -number;
+  constexpr int kDivisors[] = {1, 3, 9};
+  return static_cast<int8_t>((number + 13) / kDivisors[col % 3] % 3 - 1);
+}
+
 // In the order of the enumeration: writes one block of rows.
 using BlockPacker = void (*)(const BlockRows &, int64_t k, uint8_t *out);
 static constexpr BlockPacker kPackers[] = {
-    nullptr,     packU8Row,        packFieldsR64<1>, packBit1R16,  packTrit5R80,
-    packBit1R64, packFieldsR64<2>, packTrit2R16,     packTrit2R32, packBit1R32};
+    nullptr,      packU8Row,   packFieldsR64<1>, packBit1R16,
+    packTrit5R80, packBit1R64, packFieldsR64<2>, packTrit2R16,
+    packTrit2R32, packBit1R32, packTrit3R64};
 
 void mlir::bitnet::packCodes(Layout layout, ArrayRef<int8_t> codes, int64_t n,
                              int64_t k, MutableArrayRef<uint8_t> out) {
@@ -272,6 +305,12 @@ int8_t mlir::bitnet::unpackCode(Layout layout, ArrayRef<uint8_t> bytes,
                                 int64_t col) {
   (void)n;
   const LayoutInfo &info = getLayoutInfo(layout);
+  if (layout == Layout::Trit3R64) {
+    int64_t steps = llvm::divideCeil(k, info.colStep);
+    int64_t step = row / info.rowBlock * steps + col / info.colStep;
+    return unpackTrit3(bytes.data() + step * info.bytesPerStep,
+                       row % info.rowBlock, col % info.colStep);
+  }
   Place place = placeOf(info, k, row, col);
   unsigned byte = bytes[place.byte] >> place.shift;
   if (layout == Layout::Bit1R16)

@@ -598,6 +598,29 @@ def BitNet_UnpackTrit5Op : BitNet_Op<"unpack_trit5", [
   let assemblyFormat = "$input attr-dict `:` type($input)";
 }
 
+def BitNet_LookupOp : BitNet_Op<"lookup", [Pure, AllTypesMatch<["indices", "result"]>]> {
+  let summary = "result[i] = table[indices[i]]";
+  let description = [{ Indices are less than 16. }];
+  let arguments = (ins VectorOfLengthAndType<[16], [I8]>:$table,
+                       VectorOfLengthAndType<[64], [I8]>:$indices);
+  let results = (outs VectorOfLengthAndType<[64], [I8]>:$result);
+  let assemblyFormat = [{
+    $table `,` $indices attr-dict `:` type($table) `,` type($indices)
+  }];
+}
+
+def BitNet_FlipSignsOp : BitNet_Op<"flip_signs", [
+    Pure, AllTypesMatch<["values", "signs", "result"]>]> {
+  let summary = "result[i] = signs[i] < 0 ? -values[i] : values[i]";
+  let description = [{
+    No sign is 0 and no value -128: what x86 has an instruction for.
+  }];
+  let arguments = (ins VectorOfLengthAndType<[64], [I8]>:$values,
+                       VectorOfLengthAndType<[64], [I8]>:$signs);
+  let results = (outs VectorOfLengthAndType<[64], [I8]>:$result);
+  let assemblyFormat = "$values `,` $signs attr-dict `:` type($values)";
+}
+
 def BitNet_ExtendF16Op : BitNet_Op<"extend_f16", [Pure]> {
   let summary = "f16 bits to f32, exact";
   let arguments = (ins VectorOfLengthAndType<[16], [I16]>:$input);

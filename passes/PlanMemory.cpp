@@ -33,17 +33,27 @@ int64_t mlir::bitnet::slotOf(Value value) {
       kSlotsAttr)[result.getResultNumber()];
 }
 
+int64_t mlir::bitnet::tablesPerToken(MatmulOp op) {
+  WeightOp weight = lookupWeight(op, cast<SymbolRefAttr>(op.getWeights()[0]));
+  if (weight.getLayout() != Layout::Trit3R64)
+    return 0;
+  int64_t colStep = getLayoutInfo(Layout::Trit3R64).colStep;
+  return llvm::divideCeil(weight.getCols(), colStep) * (colStep / 3) * 2 * 16;
+}
+
 int64_t mlir::bitnet::scratchPerToken(Operation *op) {
   auto matmul = dyn_cast<MatmulOp>(op);
   if (!matmul)
     return 0;
+  int64_t tables = tablesPerToken(matmul);
   // A gate that goes with no rows: only bits of the product are kept.
   if (matmul.getGlu() && !matmul.getRows()) {
     auto gate = cast<SymbolRefAttr>(matmul.getWeights()[0]);
-    return llvm::alignTo(lookupWeight(op, gate).getRows(), kRowPad) * 4;
+    return tables +
+           llvm::alignTo(lookupWeight(op, gate).getRows(), kRowPad) * 4;
   }
   if (!matmul.getSketch())
-    return 0;
+    return tables;
   int64_t rows = lookupWeight(op, *matmul.getSketch()).getRows();
   return llvm::alignTo(llvm::alignTo(rows, 64) / 16, 16) * 2 * 4;
 }

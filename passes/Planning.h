@@ -64,8 +64,13 @@ inline int64_t attentionRowBytes(AttentionOp op) {
   return op.getHeads() * (op.getHeadDim() + kLanes) * 4;
 }
 
-/// Bytes per token that `op` needs beside its results: a screened head keeps
-/// two i32 for each 16 rows (lower/HeadScreen.cpp).
+/// Bytes per token of the tables of a matmul that looks sums up, 0 of others:
+///   [step][three columns][low, high][16] i8 (lower/MatmulTables.cpp)
+int64_t tablesPerToken(MatmulOp op);
+
+/// Bytes per token that `op` needs beside its results: tables, a gate that goes
+/// with no rows; a screened head keeps two i32 for each 16 rows
+/// (lower/HeadScreen.cpp).
 int64_t scratchPerToken(Operation *op);
 
 /// Whether the rows of a tensor are those of logits, not the tokens.

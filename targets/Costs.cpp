@@ -31,6 +31,9 @@ static constexpr Cost kCosts[] = {
     {"u8_generic", "x86-64-v2", 20.9},
     {"u8_i8_generic", "x86-64-v2", 12.8},
     {"bit1_generic", "x86-64-v2", 11.7},
+    {"trit3_avx2", "x86-64-v3", 11.1},
+    {"trit3_avx2", "skylake-avx512", 12.8},
+    {"trit2_avxvnni", "alderlake", 9.4}, // Not run: at most trit2_avx2.
     {"trit2_avx2", "x86-64-v3", 9.4},
     {"trit2_i16_generic", "x86-64-v3", 19.3},
     {"sign1_generic", "x86-64-v3", 18.7},
@@ -38,7 +41,7 @@ static constexpr Cost kCosts[] = {
     {"u8_generic", "x86-64-v3", 10.7},
     {"u8_i8_generic", "x86-64-v3", 6.5},
     {"bit1_generic", "x86-64-v3", 5.6},
-    {"trit2_avx2", "skylake-avx512", 8.3},
+    {"trit2_avx512bw", "skylake-avx512", 8.3},
     {"trit2_i16_generic", "skylake-avx512", 17.2},
     {"sign1_generic", "skylake-avx512", 17.6},
     {"sign1_i16_generic", "skylake-avx512", 34.9},

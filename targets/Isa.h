@@ -52,6 +52,9 @@ void populateMicroOpRows(const Cpu &cpu, llvm::ArrayRef<MicroOpRow> rows,
 /// that convert halves.
 void addExtendF16(RewritePatternSet &patterns, PatternBenefit benefit);
 
+/// flip_signs as a selection, where there are masks.
+void addFlipSigns(RewritePatternSet &patterns, PatternBenefit benefit);
+
 void populateGenericMicroOps(RewritePatternSet &patterns);
 void populateX86MicroOps(const Cpu &cpu, RewritePatternSet &patterns);
 void populateAArch64MicroOps(const Cpu &cpu, RewritePatternSet &patterns);

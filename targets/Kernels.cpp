@@ -19,6 +19,8 @@ static constexpr StringLiteral kVNNI[] = {"avx512vnni", "avx512bw"};
 static constexpr StringLiteral kVBMI[] = {"avx512vbmi", "avx512vnni",
                                           "avx512bw"};
 static constexpr StringLiteral kPopcount[] = {"avx512vpopcntdq"};
+static constexpr StringLiteral kBW[] = {"avx512bw"};
+static constexpr StringLiteral kAVXVNNI[] = {"avxvnni"};
 static constexpr StringLiteral kAVX2[] = {"avx2"};
 static constexpr StringLiteral kDotprod[] = {"dotprod"};
 static constexpr StringLiteral kI8MM[] = {"i8mm"};
@@ -34,6 +36,10 @@ static constexpr llvm::ArrayRef<StringLiteral> kAny = {};
 // Processors with dotprod read the layout of those with i8mm, which is as good
 // for one token, so that a program for both has it.
 //
+// Look-ups (trit3) read less than 2-bit fields and take fewer instructions for
+// one token, on AVX2; for several they take as many as before. 512 bits or
+// vpdpbusd multiply so much faster that they keep the fields (README.md).
+//
 // Ternary and binary embeddings are heads too, whose input has two planes.
 //
 // Int8 inputs as eight planes of bits (bit1_i8) are slower than bits masked in
@@ -44,6 +50,12 @@ static constexpr Kernel kKernels[] = {
      Layout::Trit5R80, false, 4, "five trits a byte, two vpermb, vpdpbusd"},
     {"trit2_vnni", WeightQuant::Ternary, InputQuant::Int8, kVNNI,
      Layout::Trit2R64, true, 4, "2-bit fields masked in place, vpdpbusd"},
+    {"trit2_avx512bw", WeightQuant::Ternary, InputQuant::Int8, kBW,
+     Layout::Trit2R64, false, 4, "2-bit fields masked in place, vpmaddubsw"},
+    {"trit2_avxvnni", WeightQuant::Ternary, InputQuant::Int8, kAVXVNNI,
+     Layout::Trit2R64, false, 4, "2-bit fields masked in place, vpdpbusd"},
+    {"trit3_avx2", WeightQuant::Ternary, InputQuant::Int8, kAVX2,
+     Layout::Trit3R64, false, 2, "sums of three columns, vpshufb and vpsignb"},
     {"trit2_avx2", WeightQuant::Ternary, InputQuant::Int8, kAVX2,
      Layout::Trit2R64, false, 4, "2-bit fields masked in place, vpmaddubsw"},
     {"trit2_i8mm", WeightQuant::Ternary, InputQuant::Int8, kI8MM,

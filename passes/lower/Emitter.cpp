@@ -258,8 +258,9 @@ Value Emitter::buffer(Value tensor) {
                 type.getElementType(), get(Env::MaxTokens));
 }
 
-Value Emitter::scratch(Operation *op, ArrayRef<int64_t> shape, Type element) {
-  int64_t slot = op->getAttrOfType<IntegerAttr>(kScratchAttr).getInt();
+Value Emitter::scratch(Operation *op, ArrayRef<int64_t> shape, Type element,
+                       int64_t before) {
+  int64_t slot = op->getAttrOfType<IntegerAttr>(kScratchAttr).getInt() + before;
   return window(get(Env::Workspace), mul(get(Env::MaxTokens), index(slot)),
                 shape, element, get(Env::MaxTokens));
 }

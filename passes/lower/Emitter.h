@@ -158,8 +158,10 @@ public:
   Value stack(ArrayRef<int64_t> shape, Type element = {});
   /// The buffer of a tensor: rows ?xNpad f32, codes ?xPxKpad i8 and so on.
   Value buffer(Value tensor);
-  /// The memory of `op` beside its results; the first dimension is tokens.
-  Value scratch(Operation *op, ArrayRef<int64_t> shape, Type element);
+  /// The memory of `op` beside its results, behind the first `before` bytes of
+  /// each token; the first dimension is tokens.
+  Value scratch(Operation *op, ArrayRef<int64_t> shape, Type element,
+                int64_t before = 0);
   /// Codes ?xPxKpad i8 seen as ?xPx(Kpad/bytes) words.
   Value codesAsWords(Value tensor, int64_t bytes = 4);
   /// Packed bits ?xPxW i64 seen as ?xPx4W i16, each of 16 columns.

@@ -58,7 +58,8 @@ Value MatmulLowering::rowsOut(unsigned i) {
   if (!op.getGlu())
     return {};
   int64_t padded = llvm::alignTo(weights[0].rows, kRowPad);
-  return e.scratch(op, {ShapedType::kDynamic, padded}, e.b.getF32Type());
+  return e.scratch(op, {ShapedType::kDynamic, padded}, e.b.getF32Type(),
+                   tablesPerToken(op));
 }
 
 /// Bits of 16 rows, of which those that do not exist are 0.
@@ -174,6 +175,8 @@ void MatmulLowering::clearPads(const Weight &w, Value out) {
 }
 
 void MatmulLowering::lower() {
+  if (kernel.layout == Layout::Trit3R64)
+    buildTables();
   // With a gate both weights are walked together, block by block.
   SmallVector<ArrayRef<Weight>> walks;
   if (op.getGlu())

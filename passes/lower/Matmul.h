@@ -1,7 +1,8 @@
 //===- Matmul.h - The parts of a matmul's lowering -------------*- C++ -*-===//
 //
 // Private to Matmul.cpp (which blocks and tokens, epilogue), MatmulDots.cpp
-// (the inner loops) and MatmulPairs.cpp (those of pairs of tokens).
+// (the inner loops), MatmulPairs.cpp (those of pairs of tokens) and
+// MatmulTables.cpp (those that look sums up).
 //
 //===----------------------------------------------------------------------===//
 #ifndef BITNET_PASSES_LOWER_MATMUL_H
@@ -54,6 +55,11 @@ public:
     // A step of bits takes few cycles: hardware keeps ahead of it by itself,
     // and prefetches would only fill its queues (targets/README.md).
     prefetchBytes = bits ? 0 : e.prefetchBytes;
+    // Tables take the first level and its places to wait in.
+    if (kernel.layout == Layout::Trit3R64 && prefetchBytes) {
+      prefetchBytes = 10 << 10;
+      prefetchLevel = 2;
+    }
     for (Attribute ref : op.getWeights()) {
       auto symbol = cast<SymbolRefAttr>(ref);
       WeightOp weight = e.weight(symbol);
@@ -138,6 +144,9 @@ private:
   SmallVector<Value> addPairs(const Weight &w, Value block, Value t,
                               int64_t tile, Groups groups);
   Dots groupedDots(const Weight &w, Value block, Value t, int64_t tile);
+  /// Writes the sums of each three columns of every token, for tableDots.
+  void buildTables();
+  Dots tableDots(const Weight &w, Value block, Value t, int64_t tile);
   Dots bitDots(const Weight &w, Value block, Value t, int64_t tile);
   Dots groupedBitDots(const Weight &w, Value block, Value t, int64_t tile);
   /// Of steps [lo, hi), which are group `group` and have `columns`: the dots of
@@ -164,10 +173,11 @@ private:
   MatmulOp op;
   const Kernel &kernel;
   const LayoutInfo &info;
-  Value rows, input, tokenScale, planeSum, residual, bitsOut;
+  Value rows, input, tokenScale, planeSum, residual, bitsOut, tables;
   bool bits;
   int64_t planes, prefetchBytes = 0;
-  int64_t inputGroups = 1; ///< Of columns that have a scale in each token.
+  unsigned prefetchLevel = 3; ///< As Emitter::prefetch.
+  int64_t inputGroups = 1;    ///< Of columns that have a scale in each token.
   SmallVector<Weight> weights;
 };
 } // namespace mlir::bitnet

@@ -15,6 +15,8 @@ using namespace mlir::bitnet;
 
 Dots MatmulLowering::dots(const Weight &w, Value block, Value t, int64_t tile,
                           Groups pass) {
+  if (kernel.layout == Layout::Trit3R64)
+    return tableDots(w, block, t, tile);
   if (bits)
     return w.scaleGroup ? groupedBitDots(w, block, t, tile)
                         : bitDots(w, block, t, tile);
@@ -31,7 +33,8 @@ void MatmulLowering::prefetchAhead(const Weight &w, Value block, Value step) {
       e.addI(step, llvm::divideCeil(prefetchBytes, info.bytesPerStep));
   int64_t perElement = bits ? 8 : 1;
   for (int64_t line = 0; line < info.bytesPerStep; line += 64)
-    e.prefetch(w.codes, {block, ahead, e.index(line / perElement)});
+    e.prefetch(w.codes, {block, ahead, e.index(line / perElement)},
+               prefetchLevel);
 }
 
 SmallVector<std::pair<Value, int64_t>> MatmulLowering::loadStep(const Weight &w,

@@ -154,6 +154,42 @@ struct UnpackTrit5 : OpRewritePattern<UnpackTrit5Op> {
   }
 };
 
+/// One selection for each entry.
+struct Lookup : OpRewritePattern<LookupOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(LookupOp op,
+                                PatternRewriter &rewriter) const override {
+    Emit e{rewriter, op.getLoc()};
+    VectorType type = op.getType();
+    Value result;
+    for (int64_t i = 0; i < 16; ++i) {
+      Value entry = vector::ExtractOp::create(rewriter, e.loc, op.getTable(),
+                                              ArrayRef<int64_t>{i});
+      entry = vector::BroadcastOp::create(rewriter, e.loc, type, entry);
+      result = result ? e.select(arith::CmpIPredicate::eq, op.getIndices(),
+                                 e.constant(type, i), entry, result)
+                      : entry;
+    }
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+struct FlipSigns : OpRewritePattern<FlipSignsOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(FlipSignsOp op,
+                                PatternRewriter &rewriter) const override {
+    Emit e{rewriter, op.getLoc()};
+    Value zero = e.constant(op.getType(), 0);
+    rewriter.replaceOp(op,
+                       e.select(arith::CmpIPredicate::slt, op.getSigns(), zero,
+                                e.sub(zero, op.getValues()), op.getValues()));
+    return success();
+  }
+};
+
 /// Moves exponent and mantissa into place and adds the difference of the
 /// biases, twice for infinities, whose largest exponent stays the largest. The
 /// smallest exponent (zeros and denormals) is given an implicit one that a
@@ -225,7 +261,12 @@ struct TruncateF16 : OpRewritePattern<TruncateF16Op> {
 
 } // namespace
 
+void mlir::bitnet::addFlipSigns(RewritePatternSet &patterns,
+                                PatternBenefit benefit) {
+  patterns.add<FlipSigns>(patterns.getContext(), benefit);
+}
+
 void mlir::bitnet::populateGenericMicroOps(RewritePatternSet &patterns) {
-  patterns.add<DotU8I8, MmaU8I8, UnpackTrit5, ExtendF16, TruncateF16>(
-      patterns.getContext(), kGenericBenefit);
+  patterns.add<DotU8I8, MmaU8I8, UnpackTrit5, Lookup, FlipSigns, ExtendF16,
+               TruncateF16>(patterns.getContext(), kGenericBenefit);
 }

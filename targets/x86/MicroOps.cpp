@@ -19,10 +19,10 @@ using namespace mlir::bitnet;
 
 namespace {
 
-/// The 64 bytes of a dot product in parts of one register each.
-struct DotParts : OpRewritePattern<DotU8I8Op> {
-  DotParts(MLIRContext *context, PatternBenefit benefit, int64_t bits)
-      : OpRewritePattern(context, benefit), bytes(bits / 8) {}
+/// An operation on vectors of 64 bytes in parts of one register each.
+template <typename Op> struct InParts : OpRewritePattern<Op> {
+  InParts(MLIRContext *context, PatternBenefit benefit, int64_t bits)
+      : OpRewritePattern<Op>(context, benefit), bytes(bits / 8) {}
 
 protected:
   /// Part `i` of a vector: `bytes` bytes.
@@ -37,24 +37,24 @@ protected:
                      .getResult();
   }
 
-  /// The 16 sums whose parts `sumsOf` gives.
+  /// The vector whose parts `valueOf` gives.
   Value byParts(Location loc, PatternRewriter &rewriter,
-                function_ref<Value(int64_t part)> sumsOf) const {
-    SmallVector<Value> sums;
+                function_ref<Value(int64_t part)> valueOf) const {
+    SmallVector<Value> values;
     for (int64_t i = 0; i < 64 / bytes; ++i)
-      sums.push_back(sumsOf(i));
+      values.push_back(valueOf(i));
     // Neighbours are joined until one is left.
-    while (sums.size() > 1) {
+    while (values.size() > 1) {
       SmallVector<Value> pairs;
-      for (size_t i = 0; i < sums.size(); i += 2) {
-        int64_t lanes = cast<VectorType>(sums[i].getType()).getDimSize(0);
+      for (size_t i = 0; i < values.size(); i += 2) {
+        int64_t lanes = cast<VectorType>(values[i].getType()).getDimSize(0);
         pairs.push_back(vector::ShuffleOp::create(
-            rewriter, loc, sums[i], sums[i + 1],
+            rewriter, loc, values[i], values[i + 1],
             llvm::to_vector(llvm::seq<int64_t>(2 * lanes))));
       }
-      sums = pairs;
+      values = pairs;
     }
-    return sums[0];
+    return values[0];
   }
 
   static Value call(Location loc, PatternRewriter &rewriter, Type type,
@@ -65,6 +65,54 @@ protected:
   }
 
   int64_t bytes;
+};
+using DotParts = InParts<DotU8I8Op>;
+
+/// One pshufb a part; the table is the same in every 128 bits.
+template <int64_t Bits> struct LookupShuffle : InParts<LookupOp> {
+  LookupShuffle(MLIRContext *context, PatternBenefit benefit)
+      : InParts(context, benefit, Bits) {}
+
+  LogicalResult matchAndRewrite(LookupOp op,
+                                PatternRewriter &rewriter) const override {
+    constexpr StringLiteral name =
+        Bits == 512   ? StringLiteral("llvm.x86.avx512.pshuf.b.512")
+        : Bits == 256 ? StringLiteral("llvm.x86.avx2.pshuf.b")
+                      : StringLiteral("llvm.x86.ssse3.pshuf.b.128");
+    Location loc = op.getLoc();
+    SmallVector<int64_t> lanes;
+    for (int64_t i = 0; i < bytes; ++i)
+      lanes.push_back(i % 16);
+    Value table = vector::ShuffleOp::create(rewriter, loc, op.getTable(),
+                                            op.getTable(), lanes);
+    rewriter.replaceOp(op, byParts(loc, rewriter, [&](int64_t i) {
+                         return call(
+                             loc, rewriter, table.getType(), name,
+                             {table, part(op.getIndices(), i, rewriter)});
+                       }));
+    return success();
+  }
+};
+
+/// One psignb a part.
+template <int64_t Bits> struct FlipBySign : InParts<FlipSignsOp> {
+  FlipBySign(MLIRContext *context, PatternBenefit benefit)
+      : InParts(context, benefit, Bits) {}
+
+  LogicalResult matchAndRewrite(FlipSignsOp op,
+                                PatternRewriter &rewriter) const override {
+    constexpr StringLiteral name =
+        Bits == 256 ? StringLiteral("llvm.x86.avx2.psign.b")
+                    : StringLiteral("llvm.x86.ssse3.psign.b.128");
+    Location loc = op.getLoc();
+    rewriter.replaceOp(op, byParts(loc, rewriter, [&](int64_t i) {
+                         Value values = part(op.getValues(), i, rewriter);
+                         return call(
+                             loc, rewriter, values.getType(), name,
+                             {values, part(op.getSigns(), i, rewriter)});
+                       }));
+    return success();
+  }
 };
 
 /// One vpdpbusd a part. It wraps like the addition of the generic form: not the
@@ -291,10 +339,12 @@ struct TruncateF16C : OpRewritePattern<TruncateF16Op> {
 } // namespace
 
 static constexpr MicroOpRow kRows[] = {
-    {"ssse3", addMicroOps<DotMaddubs<128>>},
-    {"avx2", addMicroOps<DotMaddubs<256>>},
+    {"ssse3",
+     addMicroOps<DotMaddubs<128>, LookupShuffle<128>, FlipBySign<128>>},
+    {"avx2", addMicroOps<DotMaddubs<256>, LookupShuffle<256>, FlipBySign<256>>},
     {"avxvnni", addMicroOps<DotVNNI<256>>},
-    {"avx512bw", addMicroOps<DotMaddubs<512>>},
+    {"avx512bw", addMicroOps<DotMaddubs<512>, LookupShuffle<512>>},
+    {"avx512bw", addFlipSigns},
     {"avx512vnni", addMicroOps<DotVNNI<512>>},
     {"avx512vbmi", addMicroOps<UnpackTrit5VBMI>},
     {"f16c", addExtendF16},

@@ -34,7 +34,8 @@ std::vector<int8_t> codesFor(Layout layout, Shape shape) {
     code = layout == Layout::U8Row   ? static_cast<int8_t>(bits % 255) - 127
            : layout == Layout::U2R64 ? static_cast<int8_t>(bits % 4) - 2
            : layout == Layout::Trit2R64 || layout == Layout::Trit5R80 ||
-                   layout == Layout::Trit2R16 || layout == Layout::Trit2R32
+                   layout == Layout::Trit2R16 || layout == Layout::Trit2R32 ||
+                   layout == Layout::Trit3R64
                ? static_cast<int8_t>(bits % 3) - 1
            : bits & 1 ? 1
                       : -1;
@@ -95,18 +96,26 @@ TEST_P(EveryLayout, FieldsAreSeparate) {
     int different = 0;
     for (size_t b = 0; b < after.size(); ++b)
       different += after[b] != before[b];
+    if (GetParam() == Layout::Trit3R64) { // An index, its sign, or both.
+      EXPECT_GE(different, 1) << i;
+      EXPECT_LE(different, 2) << i;
+      continue;
+    }
     // Of two planes, 1 is a bit of the first and -1 one of the second.
     EXPECT_EQ(different, GetParam() == Layout::Trit2R16 && codes[i] ? 2 : 1)
         << i;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Layouts, EveryLayout,
-    ::testing::Values(Layout::U8Row, Layout::Trit2R64, Layout::Bit1R16,
-                      Layout::Trit5R80, Layout::Bit1R64, Layout::U2R64,
-                      Layout::Trit2R16, Layout::Trit2R32, Layout::Bit1R32),
-    [](const auto &info) { return stringifyEnum(info.param).str(); });
+INSTANTIATE_TEST_SUITE_P(Layouts, EveryLayout,
+                         ::testing::Values(Layout::U8Row, Layout::Trit2R64,
+                                           Layout::Bit1R16, Layout::Trit5R80,
+                                           Layout::Bit1R64, Layout::U2R64,
+                                           Layout::Trit2R16, Layout::Trit2R32,
+                                           Layout::Bit1R32, Layout::Trit3R64),
+                         [](const auto &info) {
+                           return stringifyEnum(info.param).str();
+                         });
 
 TEST(Layouts, Bytes) {
   EXPECT_EQ(codeBytes(Layout::F32, 1, 64), 256);
@@ -127,6 +136,12 @@ TEST(Layouts, Bytes) {
   EXPECT_EQ(codeBytes(Layout::Trit5R80, 80, 4), 64);
   EXPECT_EQ(codeBytes(Layout::Trit5R80, 81, 5), 4 * 64);
   EXPECT_EQ(codeBytes(Layout::Trit5R80, 2560, 2560), 2560 * 2560 / 5);
+}
+
+TEST(Layouts, BytesOfThrees) {
+  EXPECT_EQ(codeBytes(Layout::Trit3R64, 64, 24), 320);
+  EXPECT_EQ(codeBytes(Layout::Trit3R64, 65, 25), 4 * 320);
+  EXPECT_EQ(codeBytes(Layout::Trit3R64, 2560, 6912), 2560 * 6912 / 24 * 5);
 }
 
 TEST(Layouts, TableIsConsistent) {
@@ -226,6 +241,22 @@ TEST(Layouts, U2R64IsAsDrawn) {
   packCodes(Layout::U2R64, codes, 128, 8, bytes);
   for (size_t i = 0; i < bytes.size(); ++i)
     EXPECT_EQ(bytes[i], i == 3 * 64 + 3 * 4 + 2 ? 0b00110100 : 0) << i;
+}
+
+/// Row 64 + 35 of columns 24 + 3 .. 24 + 5: block 1, step 1, lane 3, group 2,
+/// three 1, which is the upper half of an index and bit 6 of the signs.
+TEST(Layouts, Trit3R64IsAsDrawn) {
+  std::vector<int8_t> codes(128 * 48, 0);
+  codes[(64 + 35) * 48 + 24 + 3] = 1;
+  codes[(64 + 35) * 48 + 24 + 4] = 1;
+  codes[(64 + 35) * 48 + 24 + 5] = -1; // 1 + 3 - 9 = -5
+  std::vector<uint8_t> bytes(codeBytes(Layout::Trit3R64, 128, 48));
+  packCodes(Layout::Trit3R64, codes, 128, 48, bytes);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    EXPECT_EQ(bytes[i], i == 3 * 320 + 3 * 4 + 2         ? 5 << 4
+                        : i == 3 * 320 + 256 + 3 * 4 + 2 ? 1 << 6
+                                                         : 0)
+        << i;
 }
 
 /// Row 16 + 3, column 64 + 10: block 1, step 1, word 3, bit 10.

@@ -22,7 +22,10 @@ TEST(Kernels, FirstRowThatFitsWins) {
                  Byte = WeightQuant::Int8;
   const Selection selections[] = {
       {"generic", Ternary, InputQuant::Int8, "trit2_generic"},
-      {"x86-64-v3", Ternary, InputQuant::Int8, "trit2_avx2"},
+      {"x86-64-v3", Ternary, InputQuant::Int8, "trit3_avx2"},
+      {"alderlake", Ternary, InputQuant::Int8, "trit2_avxvnni"},
+      {"skylake-avx512", Ternary, InputQuant::Int8, "trit2_avx512bw"},
+      {"cascadelake", Ternary, InputQuant::Int8, "trit2_vnni"},
       {"znver4", Ternary, InputQuant::Int8, "trit5_vbmi"},
       {"sapphirerapids", Ternary, InputQuant::Int8, "trit5_vbmi"},
       {"generic", Byte, InputQuant::Int16, "u8_generic"},
@@ -74,6 +77,10 @@ TEST(Kernels, APreferredLayoutComesFirst) {
   EXPECT_EQ(name(WeightQuant::Ternary, Layout::Trit2R64), "trit2_vnni");
   EXPECT_EQ(name(WeightQuant::Ternary, Layout::Trit5R80), "trit5_vbmi");
   EXPECT_EQ(name(WeightQuant::Binary, Layout::Trit2R64), "sign1_vnni");
+  EXPECT_EQ(selectKernel(*lookupCpu("x86-64-v3"), WeightQuant::Ternary,
+                         InputQuant::Int8, false, Layout::Trit2R64)
+                ->name,
+            "trit2_avx2");
 }
 
 TEST(Kernels, SeveralCpusShareALayout) {
@@ -88,6 +95,10 @@ TEST(Kernels, SeveralCpusShareALayout) {
   EXPECT_EQ(layout({"znver4"}), Layout::Trit5R80);
   EXPECT_EQ(layout({"icelake-server", "znver4"}), Layout::Trit5R80);
   EXPECT_EQ(layout({"x86-64-v2", "znver4"}), Layout::Trit2R64);
+  EXPECT_EQ(layout({"x86-64-v3"}), Layout::Trit3R64);
+  EXPECT_EQ(layout({"x86-64-v3", "znver4"}), Layout::Trit2R64);
+  EXPECT_EQ(layout({"x86-64-v3", "znver4"}, Layout::Trit3R64),
+            Layout::Trit3R64);
   EXPECT_EQ(layout({"icelake-server", "znver4"}, Layout::Trit2R64),
             Layout::Trit2R64);
   EXPECT_EQ(layout({"neoverse-v1"}), Layout::Trit2R32);

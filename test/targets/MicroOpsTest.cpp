@@ -52,6 +52,20 @@ func.func @unpack(%in: !llvm.ptr, %high: !llvm.ptr, %pair: !llvm.ptr,
   llvm.store %1#4, %low1 {alignment = 1 : i64} : vector<64xi8>, !llvm.ptr
   return
 }
+func.func @lookup(%table: !llvm.ptr, %indices: !llvm.ptr, %out: !llvm.ptr) {
+  %0 = llvm.load %table {alignment = 1 : i64} : !llvm.ptr -> vector<16xi8>
+  %1 = llvm.load %indices {alignment = 1 : i64} : !llvm.ptr -> vector<64xi8>
+  %2 = bitnet.lookup %0, %1 : vector<16xi8>, vector<64xi8>
+  llvm.store %2, %out {alignment = 1 : i64} : vector<64xi8>, !llvm.ptr
+  return
+}
+func.func @flip(%values: !llvm.ptr, %signs: !llvm.ptr, %out: !llvm.ptr) {
+  %0 = llvm.load %values {alignment = 1 : i64} : !llvm.ptr -> vector<64xi8>
+  %1 = llvm.load %signs {alignment = 1 : i64} : !llvm.ptr -> vector<64xi8>
+  %2 = bitnet.flip_signs %0, %1 : vector<64xi8>
+  llvm.store %2, %out {alignment = 1 : i64} : vector<64xi8>, !llvm.ptr
+  return
+}
 func.func @extend(%in: !llvm.ptr, %out: !llvm.ptr) {
   %0 = llvm.load %in {alignment = 1 : i64} : !llvm.ptr -> vector<16xi16>
   %1 = bitnet.extend_f16 %0 : vector<16xi16> -> vector<16xf32>
@@ -214,6 +228,43 @@ TEST_P(MicroOps, UnpacksEveryByteOfTrits) {
       for (int form = 0; form < 5; ++form)
         ASSERT_EQ(out[form][i], expected[form])
             << "byte " << int(in[i]) << " in lane " << i << ", form " << form;
+    }
+  }
+}
+
+TEST_P(MicroOps, LooksUpEveryEntryInEveryLane) {
+  auto *lookup =
+      jit->get<void(const int8_t *, const uint8_t *, int8_t *)>("lookup");
+  std::mt19937 random(3);
+  for (int round = 0; round < 64; ++round) {
+    int8_t table[16], out[64];
+    uint8_t indices[64];
+    for (int8_t &entry : table)
+      entry = static_cast<int8_t>(random());
+    for (int i = 0; i < 64; ++i)
+      indices[i] = (round + 7 * i) % 16;
+    lookup(table, indices, out);
+    for (int i = 0; i < 64; ++i)
+      ASSERT_EQ(out[i], table[indices[i]]) << "lane " << i;
+  }
+}
+
+/// Every value by every sign there may be.
+TEST_P(MicroOps, FlipsSigns) {
+  auto *flip = jit->get<void(const int8_t *, const int8_t *, int8_t *)>("flip");
+  for (int sign = -128; sign < 128; ++sign) {
+    if (sign == 0)
+      continue;
+    for (int first = -127; first <= 64; first += 63) {
+      int8_t values[64], signs[64], out[64];
+      for (int i = 0; i < 64; ++i) {
+        values[i] = static_cast<int8_t>(first + i);
+        signs[i] = static_cast<int8_t>(i % 2 || sign == -128 ? sign : -sign);
+      }
+      flip(values, signs, out);
+      for (int i = 0; i < 64; ++i)
+        ASSERT_EQ(out[i], signs[i] < 0 ? -values[i] : values[i])
+            << int(values[i]) << " by " << int(signs[i]);
     }
   }
 }

@@ -155,6 +155,11 @@ func.func @micro(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<16xi8>, %h:
   %m = bitnet.mma_u8i8 %d, %a, %b : vector<16xi32>, vector<64xi8>, vector<16xi8>
   // CHECK: bitnet.unpack_trit5 %{{.*}} : vector<64xi8>
   %trits:5 = bitnet.unpack_trit5 %a : vector<64xi8>
+  // CHECK: bitnet.flip_signs %{{.*}}, %{{.*}} : vector<64xi8>
+  %flipped = bitnet.flip_signs %a, %a : vector<64xi8>
+  // CHECK: bitnet.lookup %{{.*}}, %{{.*}} : vector<16xi8>, vector<64xi8>
+  %table = arith.constant dense<1> : vector<16xi8>
+  %found = bitnet.lookup %table, %a : vector<16xi8>, vector<64xi8>
   // CHECK: bitnet.extend_f16 %{{.*}} : vector<16xi16> -> vector<16xf32>
   %f = bitnet.extend_f16 %h : vector<16xi16> -> vector<16xf32>
   // CHECK: bitnet.truncate_f16 %{{.*}} : vector<16xf32> -> vector<16xi16>

@@ -90,6 +90,18 @@ func.func @trits(%a: vector<64xi8>) -> (vector<64xi8>, vector<64xi8>) {
   return %r#0, %r#4 : vector<64xi8>, vector<64xi8>
 }
 
+// ZNVER4-LABEL: func.func @sums_of_three
+// ZNVER4: llvm.x86.avx512.pshuf.b.512
+// ZNVER4: arith.select
+// GENERIC-LABEL: func.func @sums_of_three
+// GENERIC-NOT: llvm.x86
+// GENERIC-COUNT-16: arith.select
+func.func @sums_of_three(%table: vector<16xi8>, %a: vector<64xi8>, %signs: vector<64xi8>) -> vector<64xi8> {
+  %found = bitnet.lookup %table, %a : vector<16xi8>, vector<64xi8>
+  %r = bitnet.flip_signs %found, %signs : vector<64xi8>
+  return %r : vector<64xi8>
+}
+
 // ZNVER4-LABEL: func.func @extend
 // ZNVER4: arith.extf
 // GENERIC-LABEL: func.func @extend
