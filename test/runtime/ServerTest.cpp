@@ -377,7 +377,7 @@ TEST_F(ServerTest, CallsAreForced) {
     engine.reset(); // Before its model.
   }
   body["tool_choice"] = "required";
-  body["tools"][1]["function"]["parameters"] = {{"pattern", "x"}};
+  body["tools"][1]["function"]["parameters"] = {{"multipleOf", 2}};
   const bitnetc::CompiledTemplate compiled =
       bitnetc::compileTemplate("{% if tools %}{\"parameters\"}{% endif %}");
   const AlignedBlob blob(compiled.blob);
