@@ -52,16 +52,17 @@
 //            0.
 // trit2_r16  step = 16 rows x 64 columns, 256 bytes: 16 words as bit1_r16's,
 //            1 for +1, then 16 words with 1 for -1. Pads are 0.
-// trit3_r64  step = 64 rows x 24 columns, 320 bytes, 1.67 bits a weight: each three
-//            columns are one number, code_0 + 3 code_1 + 9 code_2 in -13 .. 13, as
-//            an index (its size) and a sign. Byte [lane r][group g] of each 64 is
-//            of row 16g + r:
+// trit3_r64  step = 64 rows x 24 columns, 320 bytes, 1.67 bits a weight: three
+//            columns are one number, code_0 + 3 code_1 + 9 code_2 in -13 .. 13,
+//            as an index (its size) and a sign. Byte [lane r][group g] of each
+//            64 is of row 16g + r:
 //
-//              bytes 0, 64, 128, 192: index of threes 0, 2, 4, 6 in bits 3 .. 0,
-//                                     of threes 1, 3, 5, 7 in bits 7 .. 4
-//              bytes 256: bit 7 - i = 1 where number i is negative
+//              0, 64, 128, 192: index of threes 0, 2, 4, 6 in bits 3 .. 0,
+//                               of threes 1, 3, 5, 7 in bits 7 .. 4
+//              256: bit 7 - i = 1 where number i is negative
 //
-//            Kernels look the sums of three columns up (lower/MatmulTables.cpp).
+//            Kernels look the sums of three columns up
+//            (lower/MatmulTables.cpp).
 // f32        row-major floats, every row padded with zeros to 64.
 //
 //===----------------------------------------------------------------------===//
