@@ -129,35 +129,29 @@ template <unsigned ZeroPoint, typename Word> static Word toFields(Word codes) {
   return ((codes & kOnes * 0x7f) + kOnes * ZeroPoint) ^ (codes & kOnes * 0x80);
 }
 
-template <unsigned ZeroPoint>
-static void packFieldsR64(const BlockRows &block, int64_t k, uint8_t *out) {
-  for (int64_t lane = 0; lane < 16; ++lane) {
-    uint8_t *at = out + lane * 4;
-    for (int64_t col = 0; col < k; col += 4, at += 64) {
-      uint32_t word = 0;
-      for (int64_t group = 0; group < 4; ++group)
-        word |= toFields<ZeroPoint>(
-                    loadCodes<uint32_t>(block.rows[16 * group + lane], k, col))
-                << (2 * group);
-      storeWord(at, word);
-    }
-  }
-}
-
-static void packTrit2R32(const BlockRows &block, int64_t k, uint8_t *out) {
-  const int64_t padded = llvm::alignTo(k, 16);
-  for (int64_t lane = 0; lane < 8; ++lane) {
-    uint8_t *at = out + lane * 8;
-    for (int64_t col = 0; col < padded; col += 8, at += 64) {
-      uint64_t word = 0;
+/// Four 2-bit fields a byte; a word is the columns of a row that lie side by
+/// side. `ColStep` columns are a step, which is padded with zero weights.
+template <unsigned ZeroPoint, typename Word, int64_t ColStep>
+static void packFields(const BlockRows &block, int64_t k, uint8_t *out) {
+  constexpr int64_t kSide = sizeof(Word), kLanes = 64 / kSide;
+  const int64_t padded = llvm::alignTo(k, ColStep);
+  for (int64_t lane = 0; lane < kLanes; ++lane) {
+    uint8_t *at = out + lane * kSide;
+    for (int64_t col = 0; col < padded; col += kSide, at += 64) {
+      Word word = 0;
       for (int64_t field = 0; field < 4; ++field) {
-        const int8_t *row = col < k ? block.rows[8 * field + lane] : nullptr;
-        word |= toFields<1>(loadCodes<uint64_t>(row, k, col)) << (2 * field);
+        const int8_t *row =
+            col < k ? block.rows[kLanes * field + lane] : nullptr;
+        word |= toFields<ZeroPoint>(loadCodes<Word>(row, k, col))
+                << (2 * field);
       }
       storeWord(at, word);
     }
   }
 }
+constexpr auto packTrit2R64 = packFields<1, uint32_t, 4>;
+constexpr auto packU2R64 = packFields<2, uint32_t, 4>;
+constexpr auto packTrit2R32 = packFields<1, uint64_t, 16>;
 
 /// Bit 7 of each of eight bytes: whether the code there is greater than zero.
 static uint64_t positive(uint64_t codes) {
@@ -284,8 +278,8 @@ static int8_t unpackTrit3(const uint8_t *step, int64_t row, int64_t col) {
 // In the order of the enumeration: writes one block of rows.
 using BlockPacker = void (*)(const BlockRows &, int64_t k, uint8_t *out);
 static constexpr BlockPacker kPackers[] = {
-    nullptr,      packU8Row,   packFieldsR64<1>, packBit1R16,
-    packTrit5R80, packBit1R64, packFieldsR64<2>, packTrit2R16,
+    nullptr,      packU8Row,   packTrit2R64, packBit1R16,
+    packTrit5R80, packBit1R64, packU2R64,    packTrit2R16,
     packTrit2R32, packBit1R32, packTrit3R64};
 
 void mlir::bitnet::packCodes(Layout layout, ArrayRef<int8_t> codes, int64_t n,

@@ -92,7 +92,7 @@ def LowerToVector : Pass<"bitnet-lower-to-vector", "::mlir::ModuleOp"> {
 }
 
 def LowerMicroOps : Pass<"bitnet-lower-micro-ops", "::mlir::ModuleOp"> {
-  let summary = "dot_u8i8, mma_u8i8 and the f16 conversions for one instruction set";
+  let summary = "micro-ops for one instruction set";
   let options = [Option<"target", "target", "std::string", "\"generic\"",
                         "name of a row of the CPU table">];
   let dependentDialects = [

@@ -18,9 +18,9 @@ class DialectRegistry;
 
 namespace mlir::bitnet {
 
-/// Patterns for bitnet.dot_u8i8, unpack_trit5, lookup, flip_signs, extend_f16
-/// and truncate_f16: those of the CPU's instruction set before the generic
-/// ones.
+/// Patterns for bitnet.dot_u8i8, mma_u8i8, unpack_trit5, lookup, flip_signs,
+/// extend_f16 and truncate_f16: those of the CPU's instruction set before the
+/// generic ones.
 void populateMicroOpPatterns(const Cpu &cpu, RewritePatternSet &patterns);
 
 /// How many bitnet.dot_u8i8, each of which adds to the one before it, the CPU's

@@ -186,9 +186,8 @@ private:
 //===----------------------------------------------------------------------===//
 
 /// Sets of states as states. False if that takes too many, or too long.
-bool JsonPattern::determinise(const PatternStates &given, int32_t first) {
+bool JsonPattern::determinise(PatternStates &states, int32_t first) {
   constexpr size_t kMostSets = 4096, kMostWork = 5'000'000;
-  PatternStates states = given;
   std::map<std::vector<int32_t>, int16_t> number;
   std::vector<const std::vector<int32_t> *> sets;
   auto numberOf = [&](std::vector<int32_t> set) {

@@ -43,7 +43,7 @@ public:
   bool mayEnd(int32_t state) const { return ends[static_cast<size_t>(state)]; }
 
 private:
-  bool determinise(const class PatternStates &states, int32_t first);
+  bool determinise(class PatternStates &states, int32_t first);
   bool prune();
 
   std::vector<std::array<int16_t, 256>> steps; ///< By state and byte.

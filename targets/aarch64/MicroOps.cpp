@@ -4,8 +4,7 @@
 // conversions of halves (fcvtl, fcvtn); those with dotprod sum four products of
 // bytes by one instruction (sdot). Both kinds of products are of signed bytes,
 // and codes are not; those with i8mm have products of both kinds of bytes
-// (usdot) and of
-// small matrices of them (usmmla).
+// (usdot) and of small matrices of them (usmmla).
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,6 +20,15 @@ namespace {
 /// A dot product of 16 bytes.
 using DotOf16 = Value (*)(Emit &, Value acc, Value a, Value b, int64_t bound);
 
+/// `acc` with each quarter replaced by what `sums` makes of it.
+Value byQuarters(Emit &e, Value acc,
+                 function_ref<Value(Value acc, int64_t q)> sums) {
+  Value result = acc;
+  for (int64_t q = 0; q < 4; ++q)
+    result = e.insert(sums(e.slice(acc, q * 4, 4), q), result, q * 4);
+  return result;
+}
+
 /// A dot product of 64 bytes as four of them.
 template <DotOf16 dot> struct DotByQuarters : OpRewritePattern<DotU8I8Op> {
   using OpRewritePattern::OpRewritePattern;
@@ -28,13 +36,11 @@ template <DotOf16 dot> struct DotByQuarters : OpRewritePattern<DotU8I8Op> {
   LogicalResult matchAndRewrite(DotU8I8Op op,
                                 PatternRewriter &rewriter) const override {
     Emit e{rewriter, op.getLoc()};
-    Value result = op.getAcc();
-    for (int64_t q = 0; q < 4; ++q)
-      result = e.insert(dot(e, e.slice(op.getAcc(), q * 4, 4),
-                            e.slice(op.getA(), q * 16, 16),
-                            e.slice(op.getB(), q * 16, 16), op.getBound()),
-                        result, q * 4);
-    rewriter.replaceOp(op, result);
+    rewriter.replaceOp(
+        op, byQuarters(e, op.getAcc(), [&](Value acc, int64_t q) {
+          return dot(e, acc, e.slice(op.getA(), q * 16, 16),
+                     e.slice(op.getB(), q * 16, 16), op.getBound());
+        }));
     return success();
   }
 };
@@ -68,13 +74,11 @@ struct MmaByUsmmla : OpRewritePattern<MmaU8I8Op> {
   LogicalResult matchAndRewrite(MmaU8I8Op op,
                                 PatternRewriter &rewriter) const override {
     Emit e{rewriter, op.getLoc()};
-    Value result = op.getAcc();
-    for (int64_t q = 0; q < 4; ++q)
-      result = e.insert(e.call(e.i32(), "llvm.aarch64.neon.usmmla.v4i32.v16i8",
-                               {e.slice(op.getAcc(), q * 4, 4),
-                                e.slice(op.getA(), q * 16, 16), op.getB()}),
-                        result, q * 4);
-    rewriter.replaceOp(op, result);
+    rewriter.replaceOp(
+        op, byQuarters(e, op.getAcc(), [&](Value acc, int64_t q) {
+          return e.call(e.i32(), "llvm.aarch64.neon.usmmla.v4i32.v16i8",
+                        {acc, e.slice(op.getA(), q * 16, 16), op.getB()});
+        }));
     return success();
   }
 };
